@@ -1,0 +1,52 @@
+package fault_test
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/incentives-dev/incentives/internal/fault"
+)
+
+func TestViolations(t *testing.T) {
+	var v fault.Violations
+	if err := v.Err(); err != nil {
+		t.Fatalf("no violation: Err() = %v, want nil", err)
+	}
+	plan := v.In("plan")
+	plan.At("campaigns", 2).Add("start_date", "DATE_OUTSIDE_YEAR", "is before %s", "2025-07-01")
+	one := v.Err()
+	if got, want := fault.ReasonOf(one), "DATE_OUTSIDE_YEAR"; got != want {
+		t.Errorf("one violation: reason %q, want its own, %q", got, want)
+	}
+	v.Add("etag", "FIELD_REQUIRED", "is required")
+	err := v.Err()
+	if got, want := fault.ReasonOf(err), fault.InvalidFields; got != want {
+		t.Errorf("two violations: reason %q, want %q", got, want)
+	}
+	want := []fault.Violation{
+		{Path: "plan.campaigns[2].start_date", Reason: "DATE_OUTSIDE_YEAR", Message: "is before 2025-07-01"},
+		{Path: "etag", Reason: "FIELD_REQUIRED", Message: "is required"},
+	}
+	if diff := cmp.Diff(want, v.List()); diff != "" {
+		t.Errorf("List() (-want +got):\n%s", diff)
+	}
+	if got, want := err.Error(), "plan.campaigns[2].start_date: is before 2025-07-01; etag: is required"; got != want {
+		t.Errorf("message %q, want %q", got, want)
+	}
+}
+
+func TestKindAndReasonThroughWrapping(t *testing.T) {
+	err := fmt.Errorf("outer: %w", fault.New(fault.State, "PLAN_NOT_EDITING", "the plan is %s", "APPROVED").With("state", "APPROVED"))
+	if got := fault.KindOf(err); got != fault.State {
+		t.Errorf("KindOf = %v, want State", got)
+	}
+	if got := fault.ReasonOf(err); got != "PLAN_NOT_EDITING" {
+		t.Errorf("ReasonOf = %q, want PLAN_NOT_EDITING", got)
+	}
+	if k, r := fault.KindOf(errors.New("disk")), fault.ReasonOf(errors.New("disk")); k != 0 || r != "" {
+		t.Errorf("of a foreign error: %v %q, want none", k, r)
+	}
+}
