@@ -1,0 +1,118 @@
+# `make test` and `make demo` need Go alone; the other targets install the tools that they need into .tools.
+
+TOOLS     := .tools
+BUF       := $(TOOLS)/buf
+LINTER    := $(TOOLS)/golangci-lint
+# What `make generate` writes; all of it is committed, so that `go build` needs no tool.
+OPENAPI   := gateway/openapi/openapi.json
+GENERATED := ':(glob)proto/**/*.pb.go' ':(glob)proto/**/*.pb.gw.go' $(OPENAPI)
+# The packages that hold the rules of the product, and the part of their statements that tests must run.
+RULES     := ./plansvc/internal/plan ./payoutsvc/internal/payout
+COVERAGE  := 95.0
+# How long each fuzz target runs, and which release the protos must stay compatible with: the last one.
+FUZZTIME  ?= 10s
+AGAINST   ?= $(shell git describe --tags --abbrev=0 2>/dev/null)
+
+.PHONY: help
+help: ## print this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: ## build bin/incentives
+	go build -o bin/incentives .
+
+.PHONY: demo
+demo: ## a month from plan to payout in a temporary store, printed as a statement
+	go run . demo
+
+.PHONY: test
+test: ## run all tests
+	go test ./...
+
+.PHONY: race
+race: ## run all tests under the race detector (needs gcc)
+	go test -race ./...
+
+# go test prints the figures, awk holds them against COVERAGE.
+.PHONY: cover
+cover: ## check how much of the rules the tests of their packages run
+	@figures=$$(go test -cover $(RULES)) || { echo "$$figures"; exit 1; }; echo "$$figures"; \
+	echo "$$figures" | awk -v least=$(COVERAGE) '{ for (i = 1; i < NF; i++) if ($$i == "coverage:" && $$(i+1)+0 < least) \
+		{ print $$2 ": less than " least "% of its statements are tested"; low = 1 } } END { exit low }'
+
+# go test fuzzes one target of one package at a time. `-list` names a package's targets, then the package.
+.PHONY: fuzz
+fuzz: ## run each fuzz target for FUZZTIME (10s)
+	@targets=$$(go test -list '^Fuzz' ./...) || { echo "$$targets"; exit 1; }; \
+	echo "$$targets" | awk '/^Fuzz/ { names = names " " $$1 } /^ok/ { n = split(names, name); names = ""; \
+		for (i = 1; i <= n; i++) print name[i], $$2 }' | while read -r name package; do \
+		echo "go test -fuzz $$name $$package"; \
+		go test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) "$$package" </dev/null || exit 1; \
+	done
+
+.PHONY: lint
+lint: tools .third_party/.printed ## check formatting, go vet, golangci-lint and buf lint
+	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); test -z "$$unformatted" || { echo "not gofmt'ed: $$unformatted"; exit 1; }
+	go vet ./...
+	$(LINTER) run
+	$(BUF) lint
+	$(BUF) format --diff --exit-code proto
+
+.PHONY: format
+format: tools ## format Go and protos
+	$(LINTER) fmt
+	$(BUF) format --write proto
+
+# The plugin for OpenAPI insists on a name of its own for what it writes.
+.PHONY: generate
+generate: tools .third_party/.printed ## generate Go and OpenAPI from the protos
+	$(BUF) generate
+	mv gateway/openapi/openapi.swagger.json $(OPENAPI)
+
+# Removing first shows leftovers of protos that are gone, too.
+.PHONY: checkgenerate
+checkgenerate: ## prove that what is generated is current and committed
+	find proto -name '*.pb.go' -delete -o -name '*.pb.gw.go' -delete
+	$(MAKE) generate
+	git --no-pager diff --exit-code -- $(GENERATED)
+	@untracked=$$(git ls-files --others -- $(GENERATED)); test -z "$$untracked" || { echo "not committed: $$untracked"; exit 1; }
+
+# The release is unpacked beside today's imports, since git does not hold .third_party.
+.PHONY: breaking
+breaking: tools .third_party/.printed ## check that the protos stay compatible with the last release (AGAINST=tag)
+	@if test -z "$(AGAINST)"; then echo "no release yet that the protos could break"; exit; fi; \
+	release=$$(mktemp -d) && trap 'rm -rf "$$release"' EXIT && \
+	git archive "$(AGAINST)" buf.yaml proto | tar -x -C "$$release" && cp -r .third_party "$$release" && \
+	$(BUF) breaking --against "$$release"
+
+.PHONY: ci
+ci: ## run all that continuous integration runs
+	.ci/run
+
+.PHONY: clean
+clean: ## remove what was built, and the tools
+	rm -rf bin $(TOOLS) .third_party coverage.out
+
+# The protos that ours import, printed anew when the modules of go.mod change.
+.third_party/.printed: go.mod proto/thirdparty/main.go
+	go run ./proto/thirdparty .third_party
+	@touch $@
+
+# $(eval $(call tool,NAME,PACKAGE,VERSION)) installs a command when its version here changes, and only then.
+# Not through go.mod: what lints and generates has no say in which versions the product is built from.
+define tool
+$(TOOLS)/.$(1)@$(3):
+	GOBIN=$(CURDIR)/$(TOOLS) go install $(2)@$(3)
+	@rm -f $(TOOLS)/.$(1)@* && touch $$@
+tools: $(TOOLS)/.$(1)@$(3)
+endef
+
+.PHONY: tools
+tools: ## install the pinned tools into .tools
+$(eval $(call tool,buf,github.com/bufbuild/buf/cmd/buf,v1.75.0))
+$(eval $(call tool,golangci-lint,github.com/golangci/golangci-lint/v2/cmd/golangci-lint,v2.15.0))
+# Generated code must match the modules that it is compiled with: these two versions are those of go.mod.
+$(eval $(call tool,protoc-gen-go,google.golang.org/protobuf/cmd/protoc-gen-go,v1.36.12))
+$(eval $(call tool,protoc-gen-grpc-gateway,github.com/grpc-ecosystem/grpc-gateway/v2/protoc-gen-grpc-gateway,v2.33.0))
+$(eval $(call tool,protoc-gen-openapiv2,github.com/grpc-ecosystem/grpc-gateway/v2/protoc-gen-openapiv2,v2.33.0))
+$(eval $(call tool,protoc-gen-go-grpc,google.golang.org/grpc/cmd/protoc-gen-go-grpc,v1.6.2))
