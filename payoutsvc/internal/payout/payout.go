@@ -1,0 +1,74 @@
+package payout
+
+import (
+	"time"
+
+	"github.com/incentives-dev/incentives/internal/fault"
+	"github.com/incentives-dev/incentives/internal/money"
+)
+
+// A State is where a payout stands. Rule R6.
+type State string
+
+// The states of a payout.
+const (
+	Scheduled State = "SCHEDULED" // to be moved by whoever moves the money
+	Paid      State = "PAID"      // confirmed as moved, with a reference
+	Failed    State = "FAILED"    // reported as failed, with a reason; still counts as paid
+)
+
+// A Payout is what one plan is paid on one pay date. Rule C3.
+type Payout struct {
+	Plan          string      `json:"plan"`    // partners/{mpn_id}/plans/{plan}
+	Program       string      `json:"program"` // programs/{program}
+	PayDate       PayDate     `json:"pay_date"`
+	Amount        money.Money `json:"amount"` // above zero
+	Lines         []Line      `json:"lines"`  // oldest month first
+	State         State       `json:"state"`
+	Reference     string      `json:"reference,omitempty"`
+	FailureReason string      `json:"failure_reason,omitempty"`
+	CreateTime    time.Time   `json:"create_time"`
+	UpdateTime    time.Time   `json:"update_time"`
+}
+
+// A Line is what a payout holds for one earned month.
+type Line struct {
+	Month  Month       `json:"month"`
+	Earned money.Money `json:"earned"`
+	Limit  money.Money `json:"limit"`
+	Amount money.Money `json:"amount"` // what was due: not zero, below it where more had been paid than was payable
+}
+
+// Confirm says that the money of a scheduled payout was moved. Confirming it
+// again with the same reference changes nothing. Rule R6.
+func (p *Payout) Confirm(reference string, now time.Time) error {
+	if p.State == Paid && p.Reference == reference {
+		return nil
+	}
+	if err := p.move(Scheduled, Paid, now); err != nil {
+		return err
+	}
+	p.Reference = reference
+	return nil
+}
+
+// Fail says that the money of a scheduled payout could not be moved. Rule R6.
+func (p *Payout) Fail(reason string, now time.Time) error {
+	if err := p.move(Scheduled, Failed, now); err != nil {
+		return err
+	}
+	p.FailureReason = reason
+	return nil
+}
+
+// Retry schedules a failed payout again, as it is: it is not computed again. Rule R6.
+func (p *Payout) Retry(now time.Time) error { return p.move(Failed, Scheduled, now) }
+
+func (p *Payout) move(from, to State, now time.Time) error {
+	if p.State != from {
+		return fault.New(fault.State, "PAYOUT_STATE", "the payout is %s; only one that is %s can become %s", p.State, from, to).
+			With("state", string(p.State)).With("to", string(to))
+	}
+	p.State, p.UpdateTime = to, now
+	return nil
+}

@@ -1,0 +1,55 @@
+package payout
+
+import (
+	"time"
+
+	"github.com/incentives-dev/incentives/internal/money"
+)
+
+// A Settlement is what one plan is paid on one pay date, and what that leaves.
+type Settlement struct {
+	// Payout is nil where there is nothing to pay.
+	Payout *Payout
+	// Settled are the months that have nothing due once Payout is made: until
+	// they earn again, no run has to look at them.
+	Settled []Month
+}
+
+// Settle works out the payout of one plan on a pay date: the sum of what is
+// due over every month before the pay date's own, with a line for each month
+// whose due is not zero. Where that is not above zero there is no payout, and
+// the dues stand until they can be netted. Rules C3, C4, C5.
+//
+// Totals are of every month of the plan that may have something due, each
+// once, oldest first; months that d does not pay are passed over.
+func (t Terms) Settle(d PayDate, totals []Totals, now time.Time) Settlement {
+	if !t.Approved {
+		return Settlement{}
+	}
+	var settlement Settlement
+	var lines []Line
+	sum := money.Zero(t.Currency)
+	for _, month := range totals {
+		if !d.Pays(month.Month) {
+			continue
+		}
+		statement := t.Statement(month)
+		if statement.Due.IsZero() {
+			settlement.Settled = append(settlement.Settled, month.Month)
+			continue
+		}
+		lines = append(lines, Line{Month: month.Month, Earned: statement.Earned, Limit: statement.Limit, Amount: statement.Due})
+		sum = sum.Add(statement.Due)
+	}
+	if sum.Sign() <= 0 {
+		return settlement
+	}
+	for _, line := range lines {
+		settlement.Settled = append(settlement.Settled, line.Month)
+	}
+	settlement.Payout = &Payout{
+		Plan: t.Plan, Program: t.Program, PayDate: d, Amount: sum, Lines: lines,
+		State: Scheduled, CreateTime: now, UpdateTime: now,
+	}
+	return settlement
+}
