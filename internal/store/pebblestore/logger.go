@@ -1,0 +1,30 @@
+package pebblestore
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+)
+
+// logger passes Pebble's messages on to slog: what it does at debug, what goes wrong at error.
+type logger struct{ *slog.Logger }
+
+// Infof implements pebble.Logger.
+func (l logger) Infof(format string, args ...any) {
+	if l.Enabled(context.Background(), slog.LevelDebug) {
+		l.Debug("pebble: " + fmt.Sprintf(format, args...))
+	}
+}
+
+// Errorf implements pebble.Logger.
+func (l logger) Errorf(format string, args ...any) {
+	l.Error("pebble: " + fmt.Sprintf(format, args...))
+}
+
+// Fatalf implements pebble.Logger. Pebble relies on it not to return. It panics rather than exit, so
+// that Open and Commit can make an error of it; elsewhere the process ends, and nothing more is
+// acknowledged.
+func (l logger) Fatalf(format string, args ...any) {
+	l.Errorf(format, args...)
+	panic(fmt.Errorf(format, args...))
+}

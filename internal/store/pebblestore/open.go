@@ -1,0 +1,168 @@
+package pebblestore
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"strings"
+	"syscall"
+
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/bloom"
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"github.com/incentives-dev/incentives/internal/store"
+)
+
+// format is the version of what this package writes. It goes up when an older program could no
+// longer read it.
+const format = 1
+
+// Pebble takes its memtables, of which there are at most memTables, out of the cache's size, so what is left
+// for blocks and filters is between 32 and 128 MiB. The log to replay on opening is as long as the
+// memtables that were not yet flushed.
+const (
+	cacheSize    = 160 << 20
+	memTableSize = 32 << 20
+	memTables    = 4
+)
+
+// Options say how to open a store. The zero value opens what is there, or creates a store with
+// store.DefaultPartitions.
+type Options struct {
+	// Partitions is how many partitions a new store gets, and that an existing one must have. 0 takes
+	// an existing one as it is.
+	Partitions int
+
+	// Logger gets what Pebble reports. Nil discards it.
+	Logger *slog.Logger
+
+	// FS is the file system; nil is the machine's.
+	FS vfs.FS
+}
+
+// meta is what a store says of itself, under metaKey.
+type meta struct {
+	Format     int `json:"format"`
+	Partitions int `json:"partitions"`
+}
+
+// Open opens the store in a folder, and creates both where there is none. Every error is one line that
+// names the folder and the cause. It wraps store.ErrInUse when another process has the folder open,
+// store.ErrPartitions or store.ErrFormat when the store is not what the options and this program
+// expect, and the file system's error when the folder can't be made, read or written.
+func Open(dir string, o Options) (*DB, error) {
+	if o.Partitions < 0 || o.Partitions > store.MaxPartitions {
+		return nil, fmt.Errorf("store folder %s: %w: %d asked for, 1 to %d are possible",
+			dir, store.ErrInvalid, o.Partitions, store.MaxPartitions)
+	}
+	p, err := openPebble(dir, o)
+	if err != nil {
+		return nil, fmt.Errorf("store folder %s: %w", dir, cause(err))
+	}
+	m, err := loadMeta(p, o.Partitions)
+	if err != nil {
+		return nil, fmt.Errorf("store folder %s: %w", dir, errors.Join(err, p.Close()))
+	}
+	return &DB{pebble: p, partitions: make([]partition, m.Partitions)}, nil
+}
+
+// openPebble opens Pebble, and returns as an error what Pebble panics with.
+func openPebble(dir string, o Options) (p *pebble.DB, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("%v", r)
+		}
+	}()
+	cache := pebble.NewCache(cacheSize)
+	defer cache.Unref()
+	return pebble.Open(dir, pebbleOptions(o, cache))
+}
+
+func pebbleOptions(o Options, cache *pebble.Cache) *pebble.Options {
+	log := o.Logger
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
+	p := &pebble.Options{
+		Cache:                       cache,
+		FS:                          o.FS,
+		FormatMajorVersion:          pebble.FormatNewest,
+		Logger:                      logger{log},
+		MemTableSize:                memTableSize,
+		MemTableStopWritesThreshold: memTables,
+	}
+	for i := range p.Levels {
+		p.Levels[i].FilterPolicy = bloom.FilterPolicy(10)
+	}
+	return p
+}
+
+// loadMeta returns what the store says of itself, once it is checked, and writes it if the store is new.
+func loadMeta(p *pebble.DB, partitions int) (meta, error) {
+	value, closer, err := p.Get(metaKey)
+	if errors.Is(err, pebble.ErrNotFound) {
+		return createMeta(p, partitions)
+	}
+	if err != nil {
+		return meta{}, err
+	}
+	var m meta
+	err = errors.Join(json.Unmarshal(value, &m), closer.Close())
+	if err != nil || m.Format < 1 || m.Partitions < 1 || m.Partitions > store.MaxPartitions {
+		return meta{}, fmt.Errorf("%w: its description is damaged", store.ErrFormat)
+	}
+	if m.Format > format {
+		return meta{}, fmt.Errorf("%w: it has version %d, and this program knows up to %d",
+			store.ErrFormat, m.Format, format)
+	}
+	if partitions != 0 && partitions != m.Partitions {
+		return meta{}, fmt.Errorf("%w: it has %d, and %d are asked for", store.ErrPartitions, m.Partitions, partitions)
+	}
+	return m, nil
+}
+
+// createMeta writes the description of a new store. A creation that was cut short before it is done again.
+func createMeta(p *pebble.DB, partitions int) (meta, error) {
+	it, err := p.NewIter(nil)
+	if err != nil {
+		return meta{}, err
+	}
+	used := it.First()
+	if err := it.Close(); err != nil {
+		return meta{}, err
+	}
+	if used {
+		return meta{}, fmt.Errorf("%w: it holds data of something else", store.ErrFormat)
+	}
+	if partitions == 0 {
+		partitions = store.DefaultPartitions
+	}
+	m := meta{Format: format, Partitions: partitions}
+	value, err := json.Marshal(m)
+	if err != nil {
+		return meta{}, err
+	}
+	return m, p.Set(metaKey, value, pebble.Sync)
+}
+
+// cause makes a clear error of one that Pebble returned on opening.
+func cause(err error) error {
+	// Pebble locks its folder by fcntl and hands its answer on as it is.
+	if errno, ok := err.(syscall.Errno); ok && (errno == syscall.EAGAIN || errno == syscall.EACCES) {
+		return fmt.Errorf("%w by another process", store.ErrInUse)
+	}
+	if strings.Contains(err.Error(), "lock held by current process") {
+		return fmt.Errorf("%w by this process already", store.ErrInUse)
+	}
+	if strings.Contains(err.Error(), "unknown format major version") {
+		return fmt.Errorf("%w: %w", store.ErrFormat, err)
+	}
+	// The path is the folder or lies in it, and the folder is named anyway.
+	if path := (*fs.PathError)(nil); errors.As(err, &path) {
+		return fmt.Errorf("%s: %w", path.Op, path.Err)
+	}
+	return err
+}
