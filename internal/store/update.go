@@ -57,12 +57,11 @@ func Retry(ctx context.Context, fn func() error) error {
 		if err := fn(); !errors.Is(err, ErrConflict) {
 			return err
 		}
-		timer := time.NewTimer(rand.N(pause))
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			timer.Stop()
-			return ctx.Err()
+		paused, cancel := context.WithTimeout(ctx, rand.N(pause))
+		<-paused.Done()
+		cancel()
+		if err := ctx.Err(); err != nil {
+			return err
 		}
 		pause = min(2*pause, longestPause)
 	}

@@ -3,7 +3,6 @@ package pebblestore
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -41,35 +40,41 @@ func (db *DB) Commit(ctx context.Context, p store.Partition, b *store.Batch) err
 		return err
 	}
 	defer db.exit()
-	if err := check(b); err != nil {
+	if err := check(b); err != nil || b.Len()+len(b.Conditions()) == 0 {
 		return err
 	}
-	part := &db.partitions[p]
-	part.Lock()
-	built, err := db.build(p, b)
-	if err != nil || built == nil {
-		last := part.last
-		part.Unlock()
+	built, c, err := db.start(p, b)
+	if built == nil {
 		// The verdict rests on what is stored, so that must be durable before it is given.
-		if waitErr := last.wait(ctx); waitErr != nil {
+		if waitErr := c.wait(ctx); waitErr != nil {
 			return waitErr
 		}
 		return err
 	}
-	c := &commit{done: make(chan struct{})}
-	if err := db.hand(built); err != nil {
-		part.Unlock()
-		return err
-	}
-	part.last = c
-	part.counters.remember()
-	part.Unlock()
-
 	if c.err = built.SyncWait(); c.err != nil {
 		c.err = db.fail(c.err)
 	}
 	close(c.done)
-	return errors.Join(c.err, built.Close())
+	_ = built.Close() // gives memory back, and has no bearing on the commit
+	return c.err
+}
+
+// start does what a commit does under the lock of its partition. It returns the batch that it handed to Pebble
+// and its commit; or, where there is nothing to hand over, no batch, the newest commit, and the verdict.
+func (db *DB) start(p store.Partition, b *store.Batch) (*pebble.Batch, *commit, error) {
+	part := &db.partitions[p]
+	part.Lock()
+	defer part.Unlock()
+	built, err := db.build(p, b)
+	if err != nil || built == nil {
+		return nil, part.last, err
+	}
+	if err := db.hand(built); err != nil {
+		return nil, nil, err
+	}
+	part.last = &commit{done: make(chan struct{})}
+	part.counters.remember()
+	return built, part.last, nil
 }
 
 // hand puts a batch in Pebble's log and memtable, and does not wait for the sync. When it can't write its log,
@@ -110,12 +115,16 @@ func check(b *store.Batch) error {
 
 // build checks a batch's conditions and makes a batch of Pebble's of its writes; nil if there are none. The
 // partition is locked.
-func (db *DB) build(p store.Partition, b *store.Batch) (_ *pebble.Batch, err error) {
+func (db *DB) build(p store.Partition, b *store.Batch) (built *pebble.Batch, err error) {
 	r, err := db.newReader(p)
 	if err != nil {
 		return nil, err
 	}
-	defer r.close()
+	defer func() {
+		if closeErr := r.close(); err == nil {
+			err = closeErr
+		}
+	}()
 	for _, c := range b.Conditions() {
 		value, err := r.get(c.Key)
 		if err != nil {
@@ -128,37 +137,10 @@ func (db *DB) build(p store.Partition, b *store.Batch) (_ *pebble.Batch, err err
 	if b.Len() == 0 {
 		return nil, nil
 	}
-	counters := &db.partitions[p].counters
-	counters.begin(b.Writes())
-	built := db.pebble.NewBatch()
-	for i := range b.Writes() {
-		w := &b.Writes()[i]
-		switch w.Kind {
-		case store.WritePut:
-			put(built, p, w.Key, w.Value)
-			counters.set(w.Key, w.Value)
-		case store.WriteDelete:
-			remove(built, p, w.Key)
-			counters.set(w.Key, nil)
-		case store.WriteAdd:
-			if err := counters.add(r, w.Key, w.Delta); err != nil {
-				return nil, errors.Join(err, built.Close())
-			}
-		}
+	built = db.pebble.NewBatch()
+	if err := db.partitions[p].counters.write(built, r, b.Writes()); err != nil {
+		_ = built.Close() // gives memory back
+		return nil, err
 	}
-	counters.finish(built, p)
 	return built, nil
-}
-
-func put(built *pebble.Batch, p store.Partition, key store.Key, value []byte) {
-	op := built.SetDeferred(keySize(key), len(value))
-	putKey(op.Key, p, key)
-	copy(op.Value, value)
-	_ = op.Finish() // fails for indexed batches only
-}
-
-func remove(built *pebble.Batch, p store.Partition, key store.Key) {
-	op := built.DeleteDeferred(keySize(key))
-	putKey(op.Key, p, key)
-	_ = op.Finish() // fails for indexed batches only
 }

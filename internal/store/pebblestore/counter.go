@@ -26,14 +26,43 @@ type counters struct {
 
 // A tally is what a batch has made of a key so far.
 type tally struct {
-	value []byte // if put; nil if deleted
-	n     int64  // if added
-	added bool   // by the last write to the key
+	last  store.WriteKind
+	value []byte // that was put
+	n     int64  // that was added up to
+}
+
+// write writes to a batch of Pebble's what a batch of the store's does, in order.
+func (c *counters) write(built *pebble.Batch, r *reader, writes []store.Write) error {
+	c.begin(writes)
+	for i := range writes {
+		w := &writes[i]
+		switch w.Kind {
+		case store.WritePut:
+			put(built, r.partition, w.Key, w.Value)
+			c.set(w)
+		case store.WriteDelete:
+			remove(built, r.partition, w.Key)
+			c.set(w)
+		case store.WriteAdd:
+			if err := c.add(r, w.Key, w.Delta); err != nil {
+				return err
+			}
+		}
+	}
+	// Written once, at the end, however often a counter was added to. A Put or Delete after the last Add to
+	// a key is later than it, and has taken its place in changed.
+	var digits [20]byte
+	for key, t := range c.changed {
+		if t.last == store.WriteAdd {
+			put(built, r.partition, key, strconv.AppendInt(digits[:0], t.n, 10))
+		}
+	}
+	return nil
 }
 
 // begin prepares for a batch.
 func (c *counters) begin(writes []store.Write) {
-	clear(c.changed)
+	clear(c.changed) // of a batch that failed
 	for i := range writes {
 		if writes[i].Kind == store.WriteAdd && !c.counts(writes[i].Key) {
 			c.collections = append(c.collections, strings.Clone(writes[i].Key.Collection))
@@ -49,10 +78,10 @@ func (c *counters) counts(key store.Key) bool {
 	return slices.Contains(c.collections, key.Collection)
 }
 
-// set takes note that the batch puts, or with a nil value deletes, a key.
-func (c *counters) set(key store.Key, value []byte) {
-	if c.counts(key) {
-		c.changed[key] = tally{value: value}
+// set takes note of a Put or Delete.
+func (c *counters) set(w *store.Write) {
+	if c.counts(w.Key) {
+		c.changed[w.Key] = tally{last: w.Kind, value: w.Value}
 	}
 }
 
@@ -65,35 +94,30 @@ func (c *counters) add(r *reader, key store.Key, delta int64) error {
 	if delta > 0 && n > math.MaxInt64-delta || delta < 0 && n < math.MinInt64-delta {
 		return store.ErrOverflow
 	}
-	c.changed[key] = tally{n: n + delta, added: true}
+	c.changed[key] = tally{last: store.WriteAdd, n: n + delta}
 	return nil
 }
 
+// current returns what the next Add to a key adds to.
 func (c *counters) current(r *reader, key store.Key) (int64, error) {
 	if t, ok := c.changed[key]; ok {
-		if t.added {
+		switch t.last {
+		case store.WriteAdd:
 			return t.n, nil
+		case store.WritePut:
+			return number(t.value)
+		default:
+			return 0, nil
 		}
-		return number(t.value)
 	}
 	if n := c.known[key]; n != nil {
 		return *n, nil
 	}
 	value, err := r.get(key)
-	if err != nil {
+	if err != nil || value == nil {
 		return 0, err
 	}
 	return number(value)
-}
-
-// finish writes what the Adds amount to. It must come after all else that the batch writes.
-func (c *counters) finish(built *pebble.Batch, p store.Partition) {
-	var digits [20]byte
-	for key, t := range c.changed {
-		if t.added {
-			put(built, p, key, strconv.AppendInt(digits[:0], t.n, 10))
-		}
-	}
 }
 
 // remember takes note that the batch was handed to Pebble.
@@ -101,7 +125,7 @@ func (c *counters) remember() {
 	for key, t := range c.changed {
 		known := c.known[key]
 		switch {
-		case !t.added:
+		case t.last != store.WriteAdd:
 			delete(c.known, key)
 		case known != nil:
 			*known = t.n
@@ -109,6 +133,7 @@ func (c *counters) remember() {
 			c.learn(key, t.n)
 		}
 	}
+	clear(c.changed) // it holds on to the caller's memory
 }
 
 func (c *counters) learn(key store.Key, n int64) {
@@ -123,14 +148,24 @@ func (c *counters) learn(key store.Key, n int64) {
 	c.known[key] = &n
 }
 
-// number returns what a counter's value stands for; that of an absent one is nil.
+// number returns what the value of a counter stands for.
 func number(value []byte) (int64, error) {
-	if value == nil {
-		return 0, nil
-	}
 	n, err := strconv.ParseInt(string(value), 10, 64)
 	if err != nil || strconv.FormatInt(n, 10) != string(value) { // "+1", "007", "-0"
 		return 0, store.ErrNotNumber
 	}
 	return n, nil
+}
+
+func put(built *pebble.Batch, p store.Partition, key store.Key, value []byte) {
+	op := built.SetDeferred(keySize(key), len(value))
+	putKey(op.Key, p, key)
+	copy(op.Value, value)
+	_ = op.Finish() // fails for indexed batches only
+}
+
+func remove(built *pebble.Batch, p store.Partition, key store.Key) {
+	op := built.DeleteDeferred(keySize(key))
+	putKey(op.Key, p, key)
+	_ = op.Finish() // fails for indexed batches only
 }

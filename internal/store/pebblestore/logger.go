@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+
+	"github.com/cockroachdb/pebble/v2"
 )
 
 // logger passes Pebble's messages on to slog: what it does at debug, what goes wrong at error.
@@ -26,5 +28,11 @@ func (l logger) Errorf(format string, args ...any) {
 // acknowledged.
 func (l logger) Fatalf(format string, args ...any) {
 	l.Errorf(format, args...)
-	panic(fmt.Errorf(format, args...))
+	panic(fmt.Errorf(format, args...)) //nolint:forbidigo // Pebble must not go on
+}
+
+// corrupted notes that a file is damaged. Pebble would call that fatal; but the read that met it fails anyway,
+// and nothing else need.
+func (l logger) corrupted(info pebble.DataCorruptionInfo) {
+	l.Errorf("%s", info)
 }

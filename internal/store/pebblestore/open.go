@@ -64,7 +64,8 @@ func Open(dir string, o Options) (*DB, error) {
 	}
 	m, err := loadMeta(p, o.Partitions)
 	if err != nil {
-		return nil, fmt.Errorf("store folder %s: %w", dir, errors.Join(err, p.Close()))
+		_ = p.Close() // what went wrong first says more
+		return nil, fmt.Errorf("store folder %s: %w", dir, err)
 	}
 	return &DB{pebble: p, partitions: make([]partition, m.Partitions)}, nil
 }
@@ -82,15 +83,16 @@ func openPebble(dir string, o Options) (p *pebble.DB, err error) {
 }
 
 func pebbleOptions(o Options, cache *pebble.Cache) *pebble.Options {
-	log := o.Logger
-	if log == nil {
-		log = slog.New(slog.DiscardHandler)
+	log := logger{o.Logger}
+	if o.Logger == nil {
+		log = logger{slog.New(slog.DiscardHandler)}
 	}
 	p := &pebble.Options{
 		Cache:                       cache,
+		EventListener:               &pebble.EventListener{DataCorruption: log.corrupted},
 		FS:                          o.FS,
 		FormatMajorVersion:          pebble.FormatNewest,
-		Logger:                      logger{log},
+		Logger:                      log,
 		MemTableSize:                memTableSize,
 		MemTableStopWritesThreshold: memTables,
 	}
@@ -150,19 +152,16 @@ func createMeta(p *pebble.DB, partitions int) (meta, error) {
 
 // cause makes a clear error of one that Pebble returned on opening.
 func cause(err error) error {
-	// Pebble locks its folder by fcntl and hands its answer on as it is.
-	if errno, ok := err.(syscall.Errno); ok && (errno == syscall.EAGAIN || errno == syscall.EACCES) {
+	var path *fs.PathError
+	switch {
+	case errors.As(err, &path):
+		return path
+	case errors.Is(err, syscall.EAGAIN), errors.Is(err, syscall.EACCES): // of fcntl, so without a path
 		return fmt.Errorf("%w by another process", store.ErrInUse)
-	}
-	if strings.Contains(err.Error(), "lock held by current process") {
+	case strings.Contains(err.Error(), "lock held by current process"):
 		return fmt.Errorf("%w by this process already", store.ErrInUse)
-	}
-	if strings.Contains(err.Error(), "unknown format major version") {
+	case strings.Contains(err.Error(), "format major version"):
 		return fmt.Errorf("%w: %w", store.ErrFormat, err)
-	}
-	// The path is the folder or lies in it, and the folder is named anyway.
-	if path := (*fs.PathError)(nil); errors.As(err, &path) {
-		return fmt.Errorf("%s: %w", path.Op, path.Err)
 	}
 	return err
 }

@@ -2,6 +2,7 @@ package pebblestore
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/cockroachdb/pebble/v2"
 
@@ -23,44 +24,22 @@ func (db *DB) Get(ctx context.Context, p store.Partition, keys ...store.Key) ([]
 		}
 	}
 	part := &db.partitions[p]
+	// A reader keeps to the moment in which it was made, so the lock is held for that only.
 	part.RLock()
-	values, err := db.values(ctx, p, keys)
+	r, err := db.newReader(p)
 	last := part.last
 	part.RUnlock()
 	if err != nil {
 		return nil, err
 	}
-	return values, last.wait(ctx)
-}
-
-// values reads keys, under the partition's lock.
-func (db *DB) values(ctx context.Context, p store.Partition, keys []store.Key) ([][]byte, error) {
-	r, err := db.newReader(p)
+	values, err := r.values(ctx, keys)
+	if err := r.close(); err != nil {
+		return nil, err
+	}
 	if err != nil {
 		return nil, err
 	}
-	defer r.close()
-	values := make([][]byte, len(keys))
-	var held []byte // backs values, so that a read of many keys allocates little
-	for i, key := range keys {
-		if i%checkEvery == checkEvery-1 && ctx.Err() != nil {
-			return nil, ctx.Err()
-		}
-		value, err := r.get(key)
-		if err != nil {
-			return nil, err
-		}
-		if value == nil {
-			continue
-		}
-		if len(value) > cap(held)-len(held) {
-			held = make([]byte, 0, max(len(value), min(2*cap(held), 64<<10), 64))
-		}
-		start := len(held)
-		held = append(held, value...)
-		values[i] = held[start:len(held):len(held)]
-	}
-	return values, nil
+	return values, last.wait(ctx)
 }
 
 // Scan implements store.DB.
@@ -73,7 +52,6 @@ func (db *DB) Scan(ctx context.Context, p store.Partition, collection, from stri
 		return nil, err
 	}
 	part := &db.partitions[p]
-	// An iterator keeps to the moment in which it was made, so the lock is held for that only.
 	part.RLock()
 	it, err := db.pebble.NewIterWithContext(ctx, &pebble.IterOptions{
 		LowerBound: appendKey(nil, p, store.Key{Collection: collection, ID: from}),
@@ -82,30 +60,28 @@ func (db *DB) Scan(ctx context.Context, p store.Partition, collection, from stri
 	last := part.last
 	part.RUnlock()
 	if err != nil {
-		return nil, err
+		return nil, unavailable(err)
 	}
 	entries, err := collect(ctx, it, keyHeader+len(collection)+1, limit)
+	if err := it.Close(); err != nil {
+		return nil, unavailable(err)
+	}
 	if err != nil {
 		return nil, err
 	}
 	return entries, last.wait(ctx)
 }
 
-// collect returns the first limit entries of an iterator, whose ids begin at an offset of their keys, and
-// closes it.
-func collect(ctx context.Context, it *pebble.Iterator, offset, limit int) (entries []store.Entry, err error) {
-	defer func() {
-		if closeErr := it.Close(); err == nil && closeErr != nil {
-			entries, err = nil, closeErr
-		}
-	}()
+// collect returns the first limit entries of an iterator, whose ids begin at an offset of their keys.
+func collect(ctx context.Context, it *pebble.Iterator, offset, limit int) ([]store.Entry, error) {
+	var entries []store.Entry
 	for ok := limit > 0 && it.First(); ok; ok = len(entries) < limit && it.Next() {
 		if len(entries)%checkEvery == checkEvery-1 && ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
 		value, err := it.ValueAndErr()
 		if err != nil {
-			return nil, err
+			return nil, unavailable(err)
 		}
 		entries = append(entries, store.Entry{
 			ID:    string(it.Key()[offset:]),
@@ -113,6 +89,11 @@ func collect(ctx context.Context, it *pebble.Iterator, offset, limit int) (entri
 		})
 	}
 	return entries, nil
+}
+
+// unavailable makes the store's error of one that Pebble met while reading.
+func unavailable(err error) error {
+	return fmt.Errorf("%w: %w", store.ErrUnavailable, err)
 }
 
 // A reader reads single keys of a partition. It sees the moment in which it was made.
@@ -127,22 +108,58 @@ func (db *DB) newReader(p store.Partition) (*reader, error) {
 	// last, where a Get of Pebble's own would read a block.
 	it, err := db.pebble.NewIter(&pebble.IterOptions{UseL6Filters: true})
 	if err != nil {
-		return nil, err
+		return nil, unavailable(err)
 	}
-	return &reader{it: it, partition: p}, nil
+	return &reader{it: it, partition: p, key: make([]byte, 0, 128)}, nil
 }
 
-func (r *reader) close() error { return r.it.Close() }
+func (r *reader) close() error {
+	if err := r.it.Close(); err != nil {
+		return unavailable(err)
+	}
+	return nil
+}
 
 // get returns the value of a key, nil if it is absent. It is valid until the next call.
 func (r *reader) get(key store.Key) ([]byte, error) {
 	r.key = appendKey(r.key[:0], r.partition, key)
 	if !r.it.SeekPrefixGE(r.key) {
-		return nil, r.it.Error()
+		if err := r.it.Error(); err != nil {
+			return nil, unavailable(err)
+		}
+		return nil, nil
 	}
 	value, err := r.it.ValueAndErr()
-	if err == nil && value == nil {
+	if err != nil {
+		return nil, unavailable(err)
+	}
+	if value == nil {
 		value = []byte{}
 	}
-	return value, err
+	return value, nil
+}
+
+// values returns copies of the values of keys.
+func (r *reader) values(ctx context.Context, keys []store.Key) ([][]byte, error) {
+	values := make([][]byte, len(keys))
+	held := make([]byte, 0, 64) // what values point into, so that many cost few allocations
+	for i, key := range keys {
+		if i%checkEvery == checkEvery-1 && ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		value, err := r.get(key)
+		if err != nil {
+			return nil, err
+		}
+		if value == nil {
+			continue
+		}
+		if len(value) > cap(held)-len(held) {
+			held = make([]byte, 0, max(len(value), min(2*cap(held), 64<<10)))
+		}
+		start := len(held)
+		held = append(held, value...)
+		values[i] = held[start:len(held):len(held)]
+	}
+	return values, nil
 }
