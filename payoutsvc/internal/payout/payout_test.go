@@ -1,0 +1,141 @@
+package payout_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/incentives-dev/incentives/internal/fault"
+	"github.com/incentives-dev/incentives/internal/money"
+	"github.com/incentives-dev/incentives/payoutsvc/internal/payout"
+)
+
+// Every move that R6 names, and no other.
+func TestR6_States(t *testing.T) {
+	now := time.Date(2026, time.May, 16, 0, 0, 0, 0, time.UTC)
+	moves := map[string]func(*payout.Payout) error{
+		"confirm":       func(p *payout.Payout) error { return p.Confirm("wire-1", now) },
+		"confirm again": func(p *payout.Payout) error { return p.Confirm("wire-2", now) },
+		"fail":          func(p *payout.Payout) error { return p.Fail("account closed", now) },
+		"retry":         func(p *payout.Payout) error { return p.Retry(now) },
+	}
+	for _, test := range []struct {
+		from payout.State
+		move string
+		want payout.State // "" where the move is refused
+	}{
+		{payout.Scheduled, "confirm", payout.Paid},
+		{payout.Scheduled, "fail", payout.Failed},
+		{payout.Scheduled, "retry", ""},
+		{payout.Paid, "confirm", payout.Paid}, // the same reference: harmless
+		{payout.Paid, "confirm again", ""},
+		{payout.Paid, "fail", ""},
+		{payout.Paid, "retry", ""},
+		{payout.Failed, "confirm", ""},
+		{payout.Failed, "fail", ""},
+		{payout.Failed, "retry", payout.Scheduled},
+	} {
+		t.Run(string(test.from)+" "+test.move, func(t *testing.T) {
+			p := payout.Payout{State: test.from, Amount: usd(100)}
+			if test.from == payout.Paid {
+				p.Reference = "wire-1"
+			}
+			before := p
+			err := moves[test.move](&p)
+			if test.want == "" {
+				if fault.ReasonOf(err) != "PAYOUT_STATE" {
+					t.Errorf("got %v, want PAYOUT_STATE", err)
+				}
+				if diff := cmp.Diff(before, p); diff != "" {
+					t.Errorf("refused, and changed (-want +got):\n%s", diff)
+				}
+				return
+			}
+			if err != nil || p.State != test.want {
+				t.Errorf("is %s, %v; want %s", p.State, err, test.want)
+			}
+			if !p.Amount.Equal(before.Amount) {
+				t.Errorf("the amount became %s, want %s", p.Amount, before.Amount)
+			}
+		})
+	}
+}
+
+func TestC5_NotApproved(t *testing.T) {
+	tm := terms(t)
+	tm.Limits = []payout.Limit{{Effective: payout.MonthIn(2025, time.July), Amount: usd(100)}}
+	april := payout.Totals{Month: payout.MonthIn(2026, time.April), Earned: usd(70), Paid: usd(0)}
+	if got := tm.Settle(payDate(t, "2026-05-15"), []payout.Totals{april}, time.Time{}); got.Payout != nil || got.Settled != nil {
+		t.Errorf("settled %+v before the approval, want nothing", got)
+	}
+	if s := tm.Statement(april); !s.Payable.IsZero() || !s.Withheld.Equal(usd(70)) {
+		t.Errorf("payable %s and withheld %s before the approval, want 0 and 0.70", s.Payable, s.Withheld)
+	}
+	tm.Approved = true
+	if s := tm.Statement(april); !s.Payable.Equal(usd(70)) {
+		t.Errorf("payable %s after the approval, want 0.70", s.Payable)
+	}
+}
+
+// What is settled is not looked at again; what cannot be netted yet is.
+func TestC3_Settled(t *testing.T) {
+	tm := terms(t)
+	tm.Approved = true
+	tm.Limits = []payout.Limit{{Effective: payout.MonthIn(2025, time.July), Amount: usd(100)}}
+	month := func(m time.Month, earned, paid int64) payout.Totals {
+		return payout.Totals{Month: payout.MonthIn(2026, m), Earned: usd(earned), Paid: usd(paid)}
+	}
+	for _, test := range []struct {
+		name   string
+		totals []payout.Totals
+		paid   money.Money
+		want   []string
+	}{
+		{"paid in full", []payout.Totals{month(time.March, 50, 50), month(time.April, 70, 0)}, usd(70), []string{"2026-03", "2026-04"}},
+		{"above the limit", []payout.Totals{month(time.April, 170, 100)}, usd(0), []string{"2026-04"}},
+		{"not to be netted yet", []payout.Totals{month(time.March, 10, 50), month(time.April, 20, 0), month(time.February, 5, 5)}, usd(0), []string{"2026-02"}},
+		{"sums to nothing", []payout.Totals{month(time.March, 10, 50), month(time.April, 40, 0)}, usd(0), nil},
+		{"the pay date's own month", []payout.Totals{month(time.May, 40, 0)}, usd(0), nil},
+		{"below zero", []payout.Totals{month(time.April, -40, 0)}, usd(0), []string{"2026-04"}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			got := tm.Settle(payDate(t, "2026-05-15"), test.totals, time.Time{})
+			paid := usd(0)
+			if got.Payout != nil {
+				paid = got.Payout.Amount
+			}
+			if !paid.Equal(test.paid) {
+				t.Errorf("paid %s, want %s", paid, test.paid)
+			}
+			var settled []string
+			for _, m := range got.Settled {
+				settled = append(settled, m.String())
+			}
+			if diff := cmp.Diff(test.want, settled); diff != "" {
+				t.Errorf("settled (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestC2_LimitInForce(t *testing.T) {
+	tm := terms(t)
+	tm.Approved = true
+	tm.Limits = []payout.Limit{{Effective: payout.MonthIn(2025, time.August), Amount: usd(100)}, {Effective: payout.MonthIn(2026, time.May), Amount: usd(200)}}
+	for _, test := range []struct {
+		month payout.Month
+		want  int64
+	}{
+		{payout.MonthIn(2025, time.July), 0}, {payout.MonthIn(2025, time.August), 100},
+		{payout.MonthIn(2026, time.April), 100}, {payout.MonthIn(2026, time.May), 200}, {payout.MonthIn(2026, time.June), 200},
+	} {
+		if got := tm.Limit(test.month); !got.Equal(usd(test.want)) {
+			t.Errorf("limit in %s is %s, want %s", test.month, got, usd(test.want))
+		}
+	}
+	if tm.InYear(payout.MonthIn(2025, time.June)) || !tm.InYear(payout.MonthIn(2025, time.July)) ||
+		!tm.InYear(payout.MonthIn(2026, time.June)) || tm.InYear(payout.MonthIn(2026, time.July)) {
+		t.Error("the year of 2025-07-01 to 2026-06-30 has to reach from 2025-07 to 2026-06")
+	}
+}
