@@ -41,8 +41,11 @@ func TestE4_Check(t *testing.T) {
 		{"an id beyond ASCII", payout.Earning{ID: "é", Amount: usd(1)}, []string{"name ID_MALFORMED"}},
 		{"zero", payout.Earning{ID: "a", Amount: usd(0)}, []string{"amount AMOUNT_ZERO"}},
 		{"the longest description", payout.Earning{ID: "a", Amount: usd(1), Description: strings.Repeat("é", 500)}, nil},
-		{"all at once", payout.Earning{Amount: money.FromMinor("KWD", money.MaxMinor+1), Description: strings.Repeat("x", 501)},
-			[]string{"name ID_MALFORMED", "description FIELD_TOO_LONG", "amount AMOUNT_TOO_LARGE"}},
+		{
+			"all at once",
+			payout.Earning{Amount: money.FromMinor("KWD", money.MaxMinor+1), Description: strings.Repeat("x", 501)},
+			[]string{"name ID_MALFORMED", "description FIELD_TOO_LONG", "amount AMOUNT_TOO_LARGE"},
+		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			var v fault.Violations

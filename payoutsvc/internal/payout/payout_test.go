@@ -127,8 +127,11 @@ func TestC2_LimitInForce(t *testing.T) {
 		month payout.Month
 		want  int64
 	}{
-		{payout.MonthIn(2025, time.July), 0}, {payout.MonthIn(2025, time.August), 100},
-		{payout.MonthIn(2026, time.April), 100}, {payout.MonthIn(2026, time.May), 200}, {payout.MonthIn(2026, time.June), 200},
+		{payout.MonthIn(2025, time.July), 0},
+		{payout.MonthIn(2025, time.August), 100},
+		{payout.MonthIn(2026, time.April), 100},
+		{payout.MonthIn(2026, time.May), 200},
+		{payout.MonthIn(2026, time.June), 200},
 	} {
 		if got := tm.Limit(test.month); !got.Equal(usd(test.want)) {
 			t.Errorf("limit in %s is %s, want %s", test.month, got, usd(test.want))

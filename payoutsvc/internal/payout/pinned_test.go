@@ -72,6 +72,7 @@ type book struct {
 }
 
 func newBook(t *testing.T, p pinned, currency string) *book {
+	t.Helper()
 	zone, err := time.LoadLocation(p.Zone)
 	if err != nil {
 		t.Fatal(err)
