@@ -1,0 +1,69 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/alecthomas/kong"
+)
+
+// What a process answers when it exits.
+const (
+	// StatusDone: all that was asked for is done.
+	StatusDone = 0
+	// StatusFailed: it is not done, and one line on standard error says why.
+	StatusFailed = 1
+	// StatusPartial: it is done but for a part, which was listed: lines of a
+	// file that were rejected, plans of a run that could not be paid.
+	StatusPartial = 2
+)
+
+// description is printed by `incentives --help`.
+const description = `Incentive programs: partners write plans, plans earn, and earnings are paid on the 15th of the following month.
+
+Try "incentives demo" first; it leaves nothing behind. "incentives serve" starts the product on this machine.
+
+Exit status: 0 all done; 1 failed, with one line on standard error that says why; 2 done but for a part that was
+listed, such as lines of a file that were rejected or plans that could not be paid.`
+
+// Run parses args by a grammar, a pointer to a struct with kong's tags, runs
+// the command that they name, and returns the exit status. A command is a
+// struct with a method Run() error, which may take a context.Context and a
+// *Console. Flags have environment variables: --listen is INCENTIVES_LISTEN.
+func Run(ctx context.Context, grammar any, args []string, console *Console) int {
+	helped := false
+	parser, err := kong.New(grammar,
+		kong.Name("incentives"),
+		kong.Description(description),
+		kong.Writers(console.Out, console.Err),
+		kong.Exit(func(int) { helped = true }), // --help, which kong would end the process with
+		kong.DefaultEnvars("INCENTIVES"),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
+		kong.BindTo(ctx, (*context.Context)(nil)),
+		kong.Bind(console),
+	)
+	if err != nil {
+		printError(console, fmt.Errorf("the command line is defined wrongly: %w", err))
+		return StatusFailed
+	}
+	command, err := parser.Parse(args)
+	if helped {
+		return StatusDone
+	}
+	if err != nil {
+		printError(console, err)
+		console.Notef("%s", usageHint(err))
+		return StatusFailed
+	}
+	return status(console, command.Run())
+}
+
+// usageHint says where the usage of the command is explained whose parsing failed.
+func usageHint(err error) string {
+	command := "incentives"
+	if failed, ok := errors.AsType[*kong.ParseError](err); ok && failed.Context.Selected() != nil {
+		command = failed.Context.Selected().FullPath()
+	}
+	return fmt.Sprintf("Run %q to see how it is used.", command+" --help")
+}

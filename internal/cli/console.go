@@ -1,0 +1,49 @@
+package cli
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"unicode"
+
+	"golang.org/x/term"
+)
+
+// A Console is what a command reads from and prints to.
+type Console struct {
+	In  io.Reader
+	Out io.Writer // results, and nothing else
+	Err io.Writer // messages and progress
+	// Terminal tells whether Err is a terminal, on which progress is drawn.
+	Terminal bool
+}
+
+// SystemConsole is the console of this process.
+func SystemConsole() *Console {
+	return &Console{In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Terminal: term.IsTerminal(int(os.Stderr.Fd()))}
+}
+
+// Printf prints a part of the result.
+func (c *Console) Printf(format string, args ...any) {
+	fmt.Fprintf(c.Out, format, args...)
+}
+
+// Notef prints a message, and ends its line.
+func (c *Console) Notef(format string, args ...any) {
+	fmt.Fprintf(c.Err, format+"\n", args...)
+}
+
+// Plain is text that others wrote, on one line and without what a terminal
+// would take for a command.
+func Plain(text string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r == '\n' || r == '\t' || r == '\r':
+			return ' '
+		case !unicode.IsGraphic(r):
+			return -1
+		}
+		return r
+	}, text)
+}
