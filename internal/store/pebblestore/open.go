@@ -112,13 +112,13 @@ func loadMeta(p *pebble.DB, partitions int) (meta, error) {
 		return meta{}, err
 	}
 	var m meta
-	err = errors.Join(json.Unmarshal(value, &m), closer.Close())
+	err = json.Unmarshal(value, &m)
+	_ = closer.Close()     // gives memory back
+	if m.Format > format { // whatever else it says
+		return meta{}, fmt.Errorf("%w: it has version %d, and this program knows up to %d", store.ErrFormat, m.Format, format)
+	}
 	if err != nil || m.Format < 1 || m.Partitions < 1 || m.Partitions > store.MaxPartitions {
 		return meta{}, fmt.Errorf("%w: its description is damaged", store.ErrFormat)
-	}
-	if m.Format > format {
-		return meta{}, fmt.Errorf("%w: it has version %d, and this program knows up to %d",
-			store.ErrFormat, m.Format, format)
 	}
 	if partitions != 0 && partitions != m.Partitions {
 		return meta{}, fmt.Errorf("%w: it has %d, and %d are asked for", store.ErrPartitions, m.Partitions, partitions)
