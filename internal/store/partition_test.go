@@ -56,7 +56,7 @@ func TestCheck(t *testing.T) {
 	}
 	for name, want := range map[string]error{
 		"plan": nil, "plan_event": nil, "_": nil, "az": nil,
-		"": store.ErrInvalid, "Plan": store.ErrInvalid, "plan2": store.ErrInvalid, "plan ": store.ErrInvalid, "plan`": store.ErrInvalid,
+		"": store.ErrInvalid, "Plan": store.ErrInvalid, "plan2": store.ErrInvalid, " ": store.ErrInvalid, "plan`": store.ErrInvalid,
 		"plan{": store.ErrInvalid, "plan\x00": store.ErrInvalid, "plän": store.ErrInvalid,
 	} {
 		if err := store.CheckCollection(name); !errors.Is(err, want) {

@@ -33,7 +33,8 @@ func TestRetry(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				calls := 0
 				err := store.Retry(t.Context(), func() error {
-					if calls++; calls <= test.conflicts {
+					calls++
+					if calls <= test.conflicts {
 						return fmt.Errorf("wrapped: %w", store.ErrConflict)
 					}
 					return test.then
@@ -64,7 +65,8 @@ func TestRetryCancelled(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		calls := 0
 		err := store.Retry(ctx, func() error {
-			if calls++; calls == 3 {
+			calls++
+			if calls == 3 {
 				cancel()
 			}
 			return store.ErrConflict
@@ -107,7 +109,8 @@ func TestUpdateRunsAgainOnWhatItReads(t *testing.T) {
 			runs := 0
 			read := store.Read{Partition: 3, Keys: []store.Key{count, other}}
 			err := store.Update(t.Context(), db, read, func(values [][]byte, b *store.Batch) error {
-				if runs++; runs == 1 && test.meddle != (store.Key{}) {
+				runs++
+				if runs == 1 && test.meddle != (store.Key{}) {
 					var meddling store.Batch
 					meddling.Add(test.meddle, 1)
 					if err := db.Commit(t.Context(), 3, &meddling); err != nil {

@@ -138,8 +138,8 @@ func (c *counters) remember() {
 
 func (c *counters) learn(key store.Key, n int64) {
 	if len(c.known) >= rememberedCounters {
-		for any := range c.known {
-			delete(c.known, any)
+		for one := range c.known { // whichever comes first
+			delete(c.known, one)
 			break
 		}
 	}

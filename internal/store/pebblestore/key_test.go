@@ -37,7 +37,8 @@ func FuzzKey(f *testing.F) {
 			t.Errorf("%d %q is not below the store's own key", p1, k1)
 		}
 		put := make([]byte, keySize(k1))
-		if putKey(put, store.Partition(p1), k1); !bytes.Equal(put, a) {
+		putKey(put, store.Partition(p1), k1)
+		if !bytes.Equal(put, a) {
 			t.Errorf("%d %q is written as %q and appended as %q", p1, k1, put, a)
 		}
 	})

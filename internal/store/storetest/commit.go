@@ -95,7 +95,7 @@ func checkConflictAppliesNothing(t *testing.T, open Open) {
 			fill(b)
 		})), store.ErrConflict)
 	}
-	wantEntries(t, "after conflicts", mustScan(t, db, 0, "thing", "", 10), []store.Entry{
+	wantEntries(t, "after conflicts", mustScan(t, db, 0, key(""), 10), []store.Entry{
 		{ID: "counter", Value: []byte("5")}, {ID: "deleted", Value: []byte("old")}, {ID: "put", Value: []byte("old")},
 	})
 	mustCommit(t, db, 0, func(b *store.Batch) {
@@ -104,9 +104,11 @@ func checkConflictAppliesNothing(t *testing.T, open Open) {
 		b.RequireAbsent(key("created"))
 		everything(b)
 	})
-	wantEntries(t, "after a commit", mustScan(t, db, 0, "thing", "", 10), []store.Entry{
-		{ID: "counter", Value: []byte("6")}, {ID: "created", Value: []byte("new")},
-		{ID: "new counter", Value: []byte("1")}, {ID: "put", Value: []byte("new")},
+	wantEntries(t, "after a commit", mustScan(t, db, 0, key(""), 10), []store.Entry{
+		{ID: "counter", Value: []byte("6")},
+		{ID: "created", Value: []byte("new")},
+		{ID: "new counter", Value: []byte("1")},
+		{ID: "put", Value: []byte("new")},
 	})
 }
 
@@ -173,7 +175,7 @@ func checkNoWrites(t *testing.T, open Open) {
 	wantError(t, "a condition that holds", db.Commit(t.Context(), 0, absent), nil)
 	mustCommit(t, db, 0, func(b *store.Batch) { b.Put(key("a"), []byte("1")) })
 	wantError(t, "a condition that no longer holds", db.Commit(t.Context(), 0, absent), store.ErrConflict)
-	wantEntries(t, "what is stored", mustScan(t, db, 0, "thing", "", 10), []store.Entry{{ID: "a", Value: []byte("1")}})
+	wantEntries(t, "what is stored", mustScan(t, db, 0, key(""), 10), []store.Entry{{ID: "a", Value: []byte("1")}})
 }
 
 func checkCommitAgain(t *testing.T, open Open) {
@@ -206,7 +208,7 @@ func checkBigBatch(t *testing.T, open Open) {
 		}
 	}
 	mustCommit(t, db, 0, fill)
-	wantEntries(t, "what was put", mustScan(t, db, 0, "thing", "", n), entriesOf(ids...))
+	wantEntries(t, "what was put", mustScan(t, db, 0, key(""), n), entriesOf(ids...))
 	wantValues(t, db, 0, []store.Key{key("sum")}, []byte("49995000"))
 	wantError(t, "the same again", db.Commit(t.Context(), 0, batch(fill)), store.ErrConflict)
 	mustCommit(t, db, 0, func(b *store.Batch) {
@@ -214,7 +216,7 @@ func checkBigBatch(t *testing.T, open Open) {
 			b.Delete(key(id))
 		}
 	})
-	wantEntries(t, "what was not deleted", mustScan(t, db, 0, "thing", "", n), []store.Entry{
+	wantEntries(t, "what was not deleted", mustScan(t, db, 0, key(""), n), []store.Entry{
 		{ID: ids[0], Value: []byte(ids[0])}, {ID: "sum", Value: []byte("49995000")},
 	})
 }

@@ -41,7 +41,7 @@ func checkConcurrentAdds(t *testing.T, open Open) {
 	group.Wait()
 	wantValues(t, db, 0, []store.Key{key("count"), key("sum")},
 		[]byte(strconv.Itoa(goroutines*each)), []byte(strconv.Itoa(goroutines*each*(each-1)/2)))
-	if got := len(mustScan(t, db, 0, "done", "", 2*goroutines*each)); got != goroutines*each {
+	if got := len(mustScan(t, db, 0, store.Key{Collection: "done"}, 2*goroutines*each)); got != goroutines*each {
 		t.Errorf("%d puts are stored, want %d", got, goroutines*each)
 	}
 }
@@ -147,7 +147,7 @@ func checkMoment(t *testing.T, open Open) {
 				default:
 				}
 				values := mustGet(t, db, 0, keys...)
-				for _, e := range mustScan(t, db, 0, "thing", "", together) {
+				for _, e := range mustScan(t, db, 0, key(""), together) {
 					values = append(values, e.Value)
 				}
 				for i, value := range values[1:] {
@@ -195,7 +195,7 @@ func checkParallelPartitions(t *testing.T, open Open) {
 	}
 	group.Wait()
 	for p := range db.Partitions() {
-		if got := len(mustScan(t, db, store.Partition(p), "thing", "", each+2)); got != each+1 {
+		if got := len(mustScan(t, db, store.Partition(p), key(""), each+2)); got != each+1 {
 			t.Errorf("partition %d has %d entries, want %d", p, got, each+1)
 		}
 		wantValues(t, db, store.Partition(p), []store.Key{key("n")}, []byte(strconv.Itoa(p*each)))

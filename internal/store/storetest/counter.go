@@ -70,7 +70,7 @@ func checkCounters(t *testing.T, open Open) {
 					want, entries = []byte(test.want), []store.Entry{{ID: "n", Value: []byte(test.want)}}
 				}
 				wantValues(t, db, 0, []store.Key{key("n")}, want)
-				wantEntries(t, "scan", mustScan(t, db, 0, "thing", "", 2), entries)
+				wantEntries(t, "scan", mustScan(t, db, 0, key(""), 2), entries)
 			})
 		}
 	}
@@ -141,7 +141,7 @@ func checkFailedAddAppliesNothing(t *testing.T, open Open) {
 		b.Put(key("put"), []byte("old"))
 		b.Put(key("word"), []byte("x"))
 	})
-	before := mustScan(t, db, 0, "thing", "", 10)
+	before := mustScan(t, db, 0, key(""), 10)
 	for name, want := range map[string]error{"full": store.ErrOverflow, "word": store.ErrNotNumber} {
 		for range 2 {
 			err := db.Commit(t.Context(), 0, batch(func(b *store.Batch) {
@@ -153,7 +153,7 @@ func checkFailedAddAppliesNothing(t *testing.T, open Open) {
 				b.Put(key(name), []byte("1")) // later, so it repairs nothing
 			}))
 			wantError(t, "add to "+name, err, want)
-			wantEntries(t, "after the failed add", mustScan(t, db, 0, "thing", "", 10), before)
+			wantEntries(t, "after the failed add", mustScan(t, db, 0, key(""), 10), before)
 		}
 	}
 	err := db.Commit(t.Context(), 0, batch(func(b *store.Batch) {
@@ -176,7 +176,7 @@ func checkManyCounters(t *testing.T, open Open) {
 			}
 		})
 	}
-	for i, e := range mustScan(t, db, 0, "thing", "", n) {
+	for i, e := range mustScan(t, db, 0, key(""), n) {
 		if want := strconv.Itoa(i * rounds); string(e.Value) != want {
 			t.Errorf("counter %s holds %s, want %s", e.ID, e.Value, want)
 		}

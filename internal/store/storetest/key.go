@@ -46,11 +46,11 @@ func checkKeysByteExact(t *testing.T, open Open) {
 			t.Errorf("key %q holds %q (nil: %t), want its own id", id, got, got == nil)
 		}
 	}
-	wantEntries(t, "scan of all ids, in byte order", mustScan(t, db, 3, "thing", "", len(awkward)+1), entriesOf(sorted...))
+	wantEntries(t, "scan of all ids, in byte order", mustScan(t, db, 3, key(""), len(awkward)+1), entriesOf(sorted...))
 	for i, id := range sorted {
-		wantEntries(t, "first entry from "+id, mustScan(t, db, 3, "thing", id, 1), entriesOf(id))
+		wantEntries(t, "first entry from "+id, mustScan(t, db, 3, key(id), 1), entriesOf(id))
 		if i+1 < len(sorted) {
-			wantEntries(t, "first entry after "+id, mustScan(t, db, 3, "thing", id+"\x00", 1), entriesOf(sorted[i+1]))
+			wantEntries(t, "first entry after "+id, mustScan(t, db, 3, key(id+"\x00"), 1), entriesOf(sorted[i+1]))
 		}
 	}
 	for i, id := range sorted {
@@ -59,7 +59,7 @@ func checkKeysByteExact(t *testing.T, open Open) {
 			b.Delete(key(id))
 		})
 		if i%8 == 0 {
-			wantEntries(t, "what is left after "+id, mustScan(t, db, 3, "thing", "", len(awkward)), entriesOf(sorted[i+1:]...))
+			wantEntries(t, "what is left after "+id, mustScan(t, db, 3, key(""), len(awkward)), entriesOf(sorted[i+1:]...))
 		}
 	}
 }
@@ -81,7 +81,7 @@ func checkValues(t *testing.T, open Open) {
 		if got := mustGet(t, db, 0, key(name))[0]; !bytes.Equal(got, value) {
 			t.Errorf("value %q: got %d bytes that differ from the %d put", name, len(got), len(value))
 		}
-		if got := mustScan(t, db, 0, "thing", name, 1); len(got) != 1 || !bytes.Equal(got[0].Value, value) {
+		if got := mustScan(t, db, 0, key(name), 1); len(got) != 1 || !bytes.Equal(got[0].Value, value) {
 			t.Errorf("value %q: scan found another one", name)
 		}
 		mustCommit(t, db, 0, func(b *store.Batch) {
@@ -104,10 +104,10 @@ func checkAbsentAndEmpty(t *testing.T, open Open) {
 	})
 	wantValues(t, db, 0, keys, []byte{}, []byte{}, nil, []byte("x"))
 	wantValues(t, db, 0, keys[:1], []byte{})
-	wantEntries(t, "scan", mustScan(t, db, 0, "thing", "", 9), []store.Entry{
+	wantEntries(t, "scan", mustScan(t, db, 0, key(""), 9), []store.Entry{
 		{ID: "empty", Value: []byte{}}, {ID: "full", Value: []byte("x")}, {ID: "nil", Value: []byte{}},
 	})
-	for _, e := range mustScan(t, db, 0, "thing", "", 9) {
+	for _, e := range mustScan(t, db, 0, key(""), 9) {
 		if e.Value == nil {
 			t.Errorf("scan returned a nil value for %q", e.ID)
 		}
@@ -155,7 +155,7 @@ func checkOwnership(t *testing.T, open Open) {
 			t.Errorf("writing to value %d changed the next one to %q", i, first[i+1])
 		}
 	}
-	entries := mustScan(t, db, 0, "thing", "", 9)
+	entries := mustScan(t, db, 0, key(""), 9)
 	for i := range entries {
 		copy(entries[i].Value, "ZZZZZ")
 	}
@@ -179,10 +179,10 @@ func checkCollectionsApart(t *testing.T, open Open) {
 			want = append(want, store.Entry{ID: id, Value: []byte(c + "=" + id)})
 			wantValues(t, db, 0, []store.Key{{Collection: c, ID: id}}, []byte(c+"="+id))
 		}
-		wantEntries(t, "scan of "+c, mustScan(t, db, 0, c, "", 99), want)
-		wantEntries(t, "scan of "+c+" from its last id", mustScan(t, db, 0, c, "\xff\xff", 99), want[len(want)-1:])
+		wantEntries(t, "scan of "+c, mustScan(t, db, 0, store.Key{Collection: c}, 99), want)
+		wantEntries(t, "scan of "+c+" from its last id", mustScan(t, db, 0, store.Key{Collection: c, ID: "\xff\xff"}, 99), want[len(want)-1:])
 	}
-	wantEntries(t, "scan of a collection without entries", mustScan(t, db, 0, "pla", "", 99), nil)
+	wantEntries(t, "scan of a collection without entries", mustScan(t, db, 0, store.Key{Collection: "pla"}, 99), nil)
 }
 
 func checkPartitionsApart(t *testing.T, open Open) {
@@ -203,7 +203,7 @@ func checkPartitionsApart(t *testing.T, open Open) {
 		if p == 1 {
 			want = 3
 		}
-		entries := mustScan(t, db, store.Partition(p), "thing", "", 99)
+		entries := mustScan(t, db, store.Partition(p), key(""), 99)
 		if len(entries) != want {
 			t.Errorf("partition %d holds %d entries, want %d", p, len(entries), want)
 		}

@@ -48,7 +48,8 @@ func (m model) commit(b *store.Batch) (model, error) {
 			if !ok || n.String() != string(value) || !n.IsInt64() {
 				return nil, store.ErrNotNumber
 			}
-			if n.Add(n, big.NewInt(w.Delta)); !n.IsInt64() {
+			n.Add(n, big.NewInt(w.Delta))
+			if !n.IsInt64() {
 				return nil, store.ErrOverflow
 			}
 			after[w.Key] = []byte(n.String())
@@ -58,17 +59,17 @@ func (m model) commit(b *store.Batch) (model, error) {
 }
 
 // scan returns what DB.Scan would.
-func (m model) scan(collection, from string, limit int) []store.Entry {
+func (m model) scan(from store.Key, limit int) []store.Entry {
 	var ids []string
 	for k := range m {
-		if k.Collection == collection && k.ID >= from {
+		if k.Collection == from.Collection && k.ID >= from.ID {
 			ids = append(ids, k.ID)
 		}
 	}
 	slices.Sort(ids)
 	var entries []store.Entry
 	for _, id := range ids[:min(limit, len(ids))] {
-		entries = append(entries, store.Entry{ID: id, Value: m[store.Key{Collection: collection, ID: id}]})
+		entries = append(entries, store.Entry{ID: id, Value: m[store.Key{Collection: from.Collection, ID: id}]})
 	}
 	return entries
 }
@@ -120,7 +121,7 @@ func checkModel(t *testing.T, open Open) {
 		// What the run before left is deleted, and the engine has met those keys.
 		mustCommit(t, db, 0, func(b *store.Batch) {
 			for _, collection := range []string{"a", "a_", "b"} {
-				for _, e := range mustScan(t, db, 0, collection, "", 100) {
+				for _, e := range mustScan(t, db, 0, store.Key{Collection: collection}, 100) {
 					b.Delete(store.Key{Collection: collection, ID: e.ID})
 				}
 			}
@@ -150,8 +151,8 @@ func compare(r *rapid.T, t *testing.T, db store.DB, m model) {
 		r.Fatalf("values of %q (-want +got):\n%s", keys, diff)
 	}
 	from, limit := anyKey.Draw(r, "from"), rapid.IntRange(0, 7).Draw(r, "limit")
-	got := mustScan(t, db, 0, from.Collection, from.ID, limit)
-	if diff := cmp.Diff(m.scan(from.Collection, from.ID, limit), got, cmpopts.EquateEmpty()); diff != "" {
+	got := mustScan(t, db, 0, from, limit)
+	if diff := cmp.Diff(m.scan(from, limit), got, cmpopts.EquateEmpty()); diff != "" {
 		r.Fatalf("%d entries from %q (-want +got):\n%s", limit, from, diff)
 	}
 }

@@ -14,7 +14,7 @@ var scanChecks = []check{
 
 func checkScanBounds(t *testing.T, open Open) {
 	db := mustOpen(t, open)
-	wantEntries(t, "scan of an empty partition", mustScan(t, db, 0, "thing", "", 10), nil)
+	wantEntries(t, "scan of an empty partition", mustScan(t, db, 0, key(""), 10), nil)
 	mustCommit(t, db, 0, func(b *store.Batch) {
 		for _, id := range []string{"c", "a", "e"} {
 			b.Put(key(id), []byte(id))
@@ -41,7 +41,7 @@ func checkScanBounds(t *testing.T, open Open) {
 		{"a huge limit", "", 1 << 30, []string{"a", "c", "e"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			wantEntries(t, "entries", mustScan(t, db, 0, "thing", test.from, test.limit), entriesOf(test.want...))
+			wantEntries(t, "entries", mustScan(t, db, 0, key(test.from), test.limit), entriesOf(test.want...))
 		})
 	}
 }
@@ -58,7 +58,7 @@ func checkScanPages(t *testing.T, open Open) {
 	for _, size := range []int{1, 7, 100, n - 1, n, n + 1} {
 		var all []store.Entry
 		for from := ""; ; {
-			page := mustScan(t, db, 0, "thing", from, size)
+			page := mustScan(t, db, 0, key(from), size)
 			if len(page) == 0 {
 				break
 			}
@@ -85,8 +85,8 @@ func checkScanChanges(t *testing.T, open Open) {
 		b.Delete(key("d"))
 	})
 	want := []store.Entry{{ID: "b", Value: []byte("2")}, {ID: "c", Value: []byte("2")}}
-	wantEntries(t, "after changes", mustScan(t, db, 0, "thing", "", 10), want)
+	wantEntries(t, "after changes", mustScan(t, db, 0, key(""), 10), want)
 	mustCommit(t, db, 0, func(b *store.Batch) { b.Put(key("a"), []byte("3")) })
 	want = append([]store.Entry{{ID: "a", Value: []byte("3")}}, want...)
-	wantEntries(t, "after putting what was deleted", mustScan(t, db, 0, "thing", "", 10), want)
+	wantEntries(t, "after putting what was deleted", mustScan(t, db, 0, key(""), 10), want)
 }

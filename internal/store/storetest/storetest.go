@@ -93,12 +93,12 @@ func mustGet(t *testing.T, db store.DB, p store.Partition, keys ...store.Key) []
 	return values
 }
 
-// mustScan returns entries of a collection.
-func mustScan(t *testing.T, db store.DB, p store.Partition, collection, from string, limit int) []store.Entry {
+// mustScan returns the entries of a collection from a key on.
+func mustScan(t *testing.T, db store.DB, p store.Partition, from store.Key, limit int) []store.Entry {
 	t.Helper()
-	entries, err := db.Scan(t.Context(), p, collection, from, limit)
+	entries, err := db.Scan(t.Context(), p, from.Collection, from.ID, limit)
 	if err != nil {
-		t.Fatalf("scan of %q from %q: %v", collection, from, err)
+		t.Fatalf("scan from %q: %v", from, err)
 	}
 	return entries
 }
