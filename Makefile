@@ -29,9 +29,11 @@ demo: ## a month from plan to payout in a temporary store, printed as a statemen
 test: ## run all tests
 	go test ./...
 
+# As a flag of every go command, so that the servers which tests build and start are watched, too: this is why
+# continuous integration runs the slow tests of whole servers here a second time.
 .PHONY: race
 race: ## run all tests under the race detector (needs gcc)
-	go test -race ./...
+	GOFLAGS="$$(go env GOFLAGS) -race" GORACE=halt_on_error=1 go test ./...
 
 # go test prints the figures, awk holds them against COVERAGE.
 .PHONY: cover
