@@ -1,6 +1,14 @@
 package plan
 
-import "time"
+import (
+	"strings"
+	"time"
+
+	"github.com/incentives-dev/incentives/internal/fault"
+)
+
+// maxAdmins is the most admin e-mail addresses of one enrollment.
+const maxAdmins = 100
 
 // An Enrollment is a partner's membership of a program.
 type Enrollment struct {
@@ -15,4 +23,63 @@ type Enrollment struct {
 // EnrollmentContent is what is said of an enrollment.
 type EnrollmentContent struct {
 	AdminEmails []string `json:"admin_emails,omitempty"` // the partner's incentives admins, who are notified (rule L13)
+}
+
+// CheckEnrolled returns PROGRAM_NOT_FOUND where a partner has no enrollment in
+// a program: for it, the program does not exist. Rule L2.
+func CheckEnrolled(e *Enrollment, program string) error {
+	if e != nil && e.Program == program {
+		return nil
+	}
+	return fault.New(fault.NotFound, "PROGRAM_NOT_FOUND", "programs/%s does not exist", program).With("program", program)
+}
+
+// NewEnrollment enrolls a partner in a program that exists, both by their ids.
+// INVALID lists all that is wrong with the request, below "enrollment".
+func NewEnrollment(c Call, partner, program string, content EnrollmentContent) (*Enrollment, error) {
+	var v fault.Violations
+	content.check(v.In("enrollment"))
+	if err := c.refuse(&v); err != nil {
+		return nil, err
+	}
+	now := c.stamp()
+	return &Enrollment{
+		Partner: partner, Program: program, EnrollmentContent: content,
+		Revision: 1, CreateTime: now, UpdateTime: now,
+	}, nil
+}
+
+// Update gives the enrollment another content. ETAG_MISMATCH as by [CheckEtag];
+// INVALID lists all that is wrong with the request, below "enrollment".
+func (e *Enrollment) Update(c Call, content EnrollmentContent) error {
+	if err := CheckEtag(c.Etag, e.Etag()); err != nil {
+		return err
+	}
+	var v fault.Violations
+	content.check(v.In("enrollment"))
+	if err := c.refuse(&v); err != nil {
+		return err
+	}
+	e.EnrollmentContent = content
+	e.Revision++
+	e.UpdateTime = c.stamp()
+	return nil
+}
+
+// MayDelete returns nil where the enrollment can end, else ETAG_MISMATCH as by [CheckEtag].
+func (e *Enrollment) MayDelete(c Call) error { return CheckEtag(c.Etag, e.Etag()) }
+
+// Name is partners/{mpn_id}/enrollments/{program}.
+func (e *Enrollment) Name() string { return "partners/" + e.Partner + "/enrollments/" + e.Program }
+
+// check records all that is wrong with an enrollment. Addresses that differ in
+// case alone reach one person, who is notified once.
+func (c EnrollmentContent) check(v *fault.Violations) {
+	checkCount(v, "admin_emails", len(c.AdminEmails), maxAdmins)
+	lower := make([]string, len(c.AdminEmails))
+	for i, email := range c.AdminEmails {
+		checkEmail(v.At("admin_emails", i), "", email)
+		lower[i] = strings.ToLower(email)
+	}
+	checkUnique(lower, func(i int) *fault.Violations { return v.At("admin_emails", i) })
 }

@@ -24,7 +24,7 @@ type Name struct {
 func ParseName(text string) (Name, error) {
 	parts := strings.Split(text, "/")
 	if len(parts) != 4 || parts[0] != "partners" || parts[2] != "plans" {
-		return Name{}, fmt.Errorf("%q is not partners/{mpn_id}/plans/{program}.{fund_type}.{program_year}", text)
+		return Name{}, fmt.Errorf("%.300q is not partners/{mpn_id}/plans/{program}.{fund_type}.{program_year}", text)
 	}
 	return NameOf(parts[1], parts[3])
 }
@@ -32,11 +32,11 @@ func ParseName(text string) (Name, error) {
 // NameOf returns the name of a partner's plan with an id {program}.{fund_type}.{program_year}.
 func NameOf(partner, id string) (Name, error) {
 	if !ValidID(partner) {
-		return Name{}, fmt.Errorf("%q is not an MPN ID", partner)
+		return Name{}, fmt.Errorf("%.300q is not an MPN ID", partner)
 	}
 	parts := strings.Split(id, ".")
 	if len(parts) != 3 || !ValidID(parts[0]) || !ValidID(parts[1]) || !ValidID(parts[2]) {
-		return Name{}, fmt.Errorf("%q is not {program}.{fund_type}.{program_year}", id)
+		return Name{}, fmt.Errorf("%.300q is not {program}.{fund_type}.{program_year}", id)
 	}
 	return Name{Partner: partner, Program: parts[0], FundType: parts[1], ProgramYear: parts[2]}, nil
 }
@@ -92,7 +92,7 @@ func CheckID(v *fault.Violations, path, id string) bool {
 	case id == "":
 		v.Add(path, "FIELD_REQUIRED", "is required")
 	case !ValidID(id):
-		v.Add(path, "ID_MALFORMED", "%q is not an id: 1 to %d of a-z, 0-9 and -, neither first nor last a -", id, maxID)
+		v.Add(path, "ID_MALFORMED", "%.80q is not an id: 1 to %d of a-z, 0-9 and -, neither first nor last a -", id, maxID)
 	default:
 		return true
 	}

@@ -20,3 +20,24 @@ const (
 	NotifyLimitChangeApproved NotificationKind = "LIMIT_CHANGE_APPROVED"
 	NotifyLimitChangeRejected NotificationKind = "LIMIT_CHANGE_REJECTED"
 )
+
+// notify adds the notification of a decision. It is written in one step with
+// the change, so that no crash comes between them, and also where nobody is to be
+// told, so that it shows that nobody was. Rule L13.
+func (p *Plan) notify(event Event, admins []string) {
+	p.Pending.Notifications = append(p.Pending.Notifications, Notification{
+		Kind: kindOf(event.Action), Plan: p.Name, DisplayName: p.DisplayName, Event: event,
+		Recipients: append([]string{}, admins...),
+	})
+}
+
+func kindOf(decision Action) NotificationKind {
+	kinds := map[Action]NotificationKind{
+		ApprovePlan:        NotifyApproved,
+		RequestAction:      NotifyActionRequired,
+		RejectPlan:         NotifyRejected,
+		ApproveLimitChange: NotifyLimitChangeApproved,
+		RejectLimitChange:  NotifyLimitChangeRejected,
+	}
+	return kinds[decision]
+}
