@@ -1,0 +1,144 @@
+package rpc
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/health"
+	"google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/keepalive"
+	"google.golang.org/grpc/reflection"
+
+	"github.com/incentives-dev/incentives/internal/fault"
+)
+
+// readyInterval is how often a server asks whether it can work.
+const readyInterval = 500 * time.Millisecond
+
+// A Server is one gRPC server: its services, health and reflection. It says
+// SERVING only while it can work, answers what is in flight before it stops,
+// and tells long streams to come to an end.
+type Server struct {
+	Name     string       // of the service, as its clients know it
+	Listener net.Listener // made by Listen; Serve closes it
+	// Register adds the services.
+	Register func(grpc.ServiceRegistrar)
+	// Ready says why the server can't work now, nil where it can. It is asked
+	// twice a second, and its context ends with the interval.
+	Ready func(context.Context) error
+	// Drain is closed when the server begins to stop, before it waits for
+	// what is in flight: a long stream ends then.
+	Drain chan struct{}
+	// Deadline is how long the server waits for what is in flight.
+	Deadline time.Duration
+	Log      *slog.Logger
+}
+
+// Listen opens an address for a server. Its error is one line for an operator.
+func Listen(ctx context.Context, address string) (net.Listener, error) {
+	var config net.ListenConfig
+	listener, err := config.Listen(ctx, "tcp", address)
+	if err != nil {
+		return nil, fmt.Errorf("can't listen on %s: %w", address, errors.Unwrap(err))
+	}
+	return listener, nil
+}
+
+// Draining is what a stream ends with when its server stops.
+func Draining() error {
+	return fault.New(fault.Unavailable, "SERVER_STOPPING", "the server is stopping: send what was not answered again")
+}
+
+// Serve serves until ctx is done, then stops, and returns when nothing is in
+// flight any more, or the deadline has passed.
+func (s *Server) Serve(ctx context.Context) error {
+	server := grpc.NewServer(
+		grpc.UnaryInterceptor(unary(s.Log)),
+		grpc.StreamInterceptor(stream(s.Log)),
+		grpc.MaxRecvMsgSize(hardMessageLimit),
+		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 5 * time.Second, PermitWithoutStream: true}),
+		grpc.WaitForHandlers(true),
+	)
+	state := health.NewServer()
+	state.SetServingStatus("", grpc_health_v1.HealthCheckResponse_NOT_SERVING)
+	grpc_health_v1.RegisterHealthServer(server, state)
+	s.Register(server)
+	reflection.Register(server)
+
+	watched, stopWatching := context.WithCancel(ctx)
+	defer stopWatching()
+	go s.watchReadiness(watched, state, names(server))
+
+	failed := make(chan error, 1)
+	go func() { failed <- server.Serve(s.Listener) }()
+	select {
+	case err := <-failed:
+		return fmt.Errorf("%s on %s: %w", s.Name, s.Listener.Addr(), err)
+	case <-ctx.Done():
+	}
+	state.Shutdown()
+	close(s.Drain)
+	s.stop(server)
+	return nil
+}
+
+// stop waits for what is in flight, up to the deadline, then cuts it off.
+func (s *Server) stop(server *grpc.Server) {
+	done := make(chan struct{})
+	go func() {
+		server.GracefulStop()
+		close(done)
+	}()
+	timer := time.NewTimer(s.Deadline)
+	defer timer.Stop()
+	select {
+	case <-done:
+	case <-timer.C:
+		s.Log.Warn("calls were cut off", "service", s.Name, "deadline", s.Deadline)
+		server.Stop()
+		<-done
+	}
+}
+
+func names(server *grpc.Server) []string {
+	all := []string{""}
+	for name := range server.GetServiceInfo() {
+		all = append(all, name)
+	}
+	return all
+}
+
+// watchReadiness keeps the health of all services up to date.
+func (s *Server) watchReadiness(ctx context.Context, state *health.Server, services []string) {
+	ticker := time.NewTicker(readyInterval)
+	defer ticker.Stop()
+	for was := ""; ; {
+		asked, cancel := context.WithTimeout(ctx, readyInterval)
+		err := s.Ready(asked)
+		cancel()
+		if ctx.Err() != nil {
+			return
+		}
+		status, is := grpc_health_v1.HealthCheckResponse_SERVING, "ready"
+		if err != nil {
+			status, is = grpc_health_v1.HealthCheckResponse_NOT_SERVING, err.Error()
+		}
+		if is != was {
+			s.Log.Info("readiness", "service", s.Name, "is", is)
+			was = is
+		}
+		for _, name := range services {
+			state.SetServingStatus(name, status)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+	}
+}

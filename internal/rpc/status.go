@@ -1,0 +1,113 @@
+package rpc
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/protoadapt"
+	"google.golang.org/protobuf/types/known/durationpb"
+
+	"github.com/incentives-dev/incentives/internal/fault"
+	"github.com/incentives-dev/incentives/internal/store"
+)
+
+// errorDomain is the domain of every ErrorInfo: who defines its reasons.
+const errorDomain = "incentives.dev"
+
+// retryDelay is how long a caller is asked to wait before it tries again.
+const retryDelay = time.Second
+
+// kinds says which gRPC code a kind of refusal has.
+var kinds = map[fault.Kind]codes.Code{
+	fault.Invalid:         codes.InvalidArgument,
+	fault.NotFound:        codes.NotFound,
+	fault.Exists:          codes.AlreadyExists,
+	fault.State:           codes.FailedPrecondition,
+	fault.Conflict:        codes.Aborted,
+	fault.Limit:           codes.ResourceExhausted,
+	fault.Denied:          codes.PermissionDenied,
+	fault.Unauthenticated: codes.Unauthenticated,
+	fault.Unavailable:     codes.Unavailable,
+}
+
+// Status is the status that err is answered with. A *fault.Error keeps its
+// reason, message, violations and details. What else is known to pass (a store
+// that is out, a call that was given up) keeps its code. Anything else is
+// Internal, its text hidden; hidden is true then, and the text belongs in the log.
+func Status(err error) (s *status.Status, hidden bool) {
+	if refusal, ok := errors.AsType[*fault.Error](err); ok {
+		return fromFault(refusal), false
+	}
+	if s, ok := status.FromError(err); ok {
+		return s, false
+	}
+	switch {
+	case errors.Is(err, context.Canceled):
+		return status.New(codes.Canceled, "the call was cancelled"), false
+	case errors.Is(err, context.DeadlineExceeded):
+		return status.New(codes.DeadlineExceeded, "the call's deadline has passed"), false
+	case errors.Is(err, store.ErrConflict):
+		return fromFault(fault.New(fault.Conflict, "TOO_MUCH_CONTENTION", "others changed the same thing at once, again and again: try again")), false
+	case errors.Is(err, store.ErrUnavailable), errors.Is(err, store.ErrClosed):
+		return fromFault(fault.New(fault.Unavailable, "STORE_UNAVAILABLE", "the store can't be reached now: what was sent may be sent again")), true
+	}
+	return fromFault(&fault.Error{Reason: "INTERNAL", Message: "internal error"}), true
+}
+
+func fromFault(e *fault.Error) *status.Status {
+	code, ok := kinds[e.Kind]
+	if !ok {
+		code = codes.Internal
+	}
+	details := []protoadapt.MessageV1{&errdetails.ErrorInfo{Reason: e.Reason, Domain: errorDomain, Metadata: e.Details}}
+	if len(e.Fields) > 0 {
+		request := &errdetails.BadRequest{}
+		for _, f := range e.Fields {
+			request.FieldViolations = append(request.FieldViolations,
+				&errdetails.BadRequest_FieldViolation{Field: f.Path, Description: f.Message, Reason: f.Reason})
+		}
+		details = append(details, request)
+	}
+	if code == codes.Unavailable || code == codes.ResourceExhausted {
+		details = append(details, &errdetails.RetryInfo{RetryDelay: durationpb.New(retryDelay)})
+	}
+	s, err := status.New(code, e.Message).WithDetails(details...)
+	if err != nil { // a detail that can't be marshalled, such as a text that is no UTF-8
+		return status.New(code, e.Reason)
+	}
+	return s
+}
+
+// FromStatus is the *fault.Error that a status was made from, where err is a
+// status of one of the kinds of refusal; else it is err.
+func FromStatus(err error) error {
+	s, ok := status.FromError(err)
+	if !ok {
+		return err
+	}
+	for kind, code := range kinds {
+		if code == s.Code() {
+			return toFault(kind, s)
+		}
+	}
+	return err
+}
+
+func toFault(kind fault.Kind, s *status.Status) *fault.Error {
+	e := &fault.Error{Kind: kind, Message: s.Message()}
+	for _, detail := range s.Details() {
+		switch d := detail.(type) {
+		case *errdetails.ErrorInfo:
+			e.Reason, e.Details = d.GetReason(), d.GetMetadata()
+		case *errdetails.BadRequest:
+			for _, f := range d.GetFieldViolations() {
+				e.Fields = append(e.Fields, fault.Violation{Path: f.GetField(), Reason: f.GetReason(), Message: f.GetDescription()})
+			}
+		}
+	}
+	return e
+}
