@@ -1,0 +1,73 @@
+package listing
+
+import (
+	"encoding/base64"
+	"encoding/binary"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/cespare/xxhash/v2"
+
+	"github.com/incentives-dev/incentives/internal/fault"
+)
+
+const (
+	defaultPageSize = 50
+	maxPageSize     = 1000
+)
+
+// A Page is which part of a list is asked for.
+type Page struct {
+	Size  int    // how many entries at the most, 1 to 1,000
+	After string // the cursor that the page before ended at; "" for the first page
+}
+
+// A Request is the request of a list call.
+type Request interface {
+	GetPageSize() int32
+	GetPageToken() string
+}
+
+// ReadPage reads what page a request asks for, and records in v that its size
+// is negative or its token was not made by Token for the same fields: those
+// that decide what is listed, such as the parent, the filter and the order.
+//
+// A token is not secret and not signed. Forging one gains nothing: a cursor
+// only moves within what the fields select, and who may see that is decided
+// without it.
+func ReadPage(v *fault.Violations, request Request, fields ...string) Page {
+	size := int(request.GetPageSize())
+	switch {
+	case size < 0:
+		v.Add("page_size", "PAGE_SIZE_NEGATIVE", "is below zero")
+	case size == 0:
+		size = defaultPageSize
+	}
+	page := Page{Size: min(size, maxPageSize)}
+	token := request.GetPageToken()
+	if token == "" {
+		return page
+	}
+	data, err := base64.RawURLEncoding.Strict().DecodeString(token)
+	if err != nil || len(data) < checksumSize || !utf8.Valid(data[checksumSize:]) || checksum(string(data[checksumSize:]), fields) != binary.BigEndian.Uint64(data) {
+		v.Add("page_token", "PAGE_TOKEN_INVALID", "is not the next_page_token of a call with the same parent, filter and order")
+		return page
+	}
+	page.After = string(data[checksumSize:])
+	return page
+}
+
+const checksumSize = 8
+
+// Token makes the next_page_token of a page that ended at a cursor; "" where the list has ended.
+func Token(after string, fields ...string) string {
+	if after == "" {
+		return ""
+	}
+	data := binary.BigEndian.AppendUint64(nil, checksum(after, fields))
+	return base64.RawURLEncoding.EncodeToString(append(data, after...))
+}
+
+func checksum(after string, fields []string) uint64 {
+	return xxhash.Sum64String(after + "\x00" + strings.Join(fields, "\x00"))
+}
