@@ -32,6 +32,8 @@ listed, such as lines of a file that were rejected or plans that could not be pa
 // struct with a method Run() error, which may take a context.Context and a
 // *Console. Flags have environment variables: --listen is INCENTIVES_LISTEN.
 func Run(ctx context.Context, grammar any, args []string, console *Console) int {
+	out := &checkedWriter{to: console.Out}
+	console = &Console{In: console.In, Out: out, Err: console.Err, Terminal: console.Terminal}
 	helped := false
 	parser, err := kong.New(grammar,
 		kong.Name("incentives"),
@@ -56,7 +58,11 @@ func Run(ctx context.Context, grammar any, args []string, console *Console) int 
 		console.Notef("%s", usageHint(err))
 		return StatusFailed
 	}
-	return status(console, command.Run())
+	answer := status(console, command.Run())
+	if out.failed != nil && answer != StatusFailed {
+		return status(console, fmt.Errorf("the result cannot be printed: %w", out.failed))
+	}
+	return answer
 }
 
 // usageHint says where the usage of the command is explained whose parsing failed.

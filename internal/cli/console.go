@@ -34,6 +34,21 @@ func (c *Console) Notef(format string, args ...any) {
 	fmt.Fprintf(c.Err, format+"\n", args...)
 }
 
+// A checkedWriter remembers that what was printed has not arrived, as on a full
+// disk: who reads results must not take a part for the whole.
+type checkedWriter struct {
+	to     io.Writer
+	failed error // the first one
+}
+
+func (w *checkedWriter) Write(p []byte) (int, error) {
+	n, err := w.to.Write(p)
+	if err != nil && w.failed == nil {
+		w.failed = err
+	}
+	return n, err
+}
+
 // Plain is text that others wrote, on one line and without what a terminal
 // would take for a command.
 func Plain(text string) string {

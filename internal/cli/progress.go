@@ -6,8 +6,7 @@ import (
 	"github.com/schollz/progressbar/v3"
 )
 
-// A Progress shows how far long work is, on a terminal; elsewhere it is
-// silent. One goroutine uses it.
+// A Progress shows how far long work is, on a terminal; elsewhere it is silent.
 type Progress struct {
 	console *Console
 	bar     *progressbar.ProgressBar // nil where there is no terminal

@@ -28,27 +28,37 @@ type Column struct {
 
 // A Table is printed for people; programs read JSON. The zero Table has no column.
 type Table struct {
+	Title   string // of the section that the table makes up
 	Columns []Column
 	rows    []table.Row
-	footer  table.Row
 }
 
 // Add appends a row, with one cell for each column.
 func (t *Table) Add(cells ...string) { t.rows = append(t.rows, row(cells)) }
 
-// Sum sets the row below the line.
-func (t *Table) Sum(cells ...string) { t.footer = row(cells) }
-
 // Len is the number of rows.
 func (t *Table) Len() int { return len(t.rows) }
 
-// Print prints the table as a part of the result.
-func (t *Table) Print(console *Console) {
+// PrintSection prints the table below an empty line and its title, and nothing
+// where it has no row.
+func (t *Table) PrintSection(console *Console) {
+	if t.Len() > 0 {
+		console.Printf("\n%s\n", t.Title)
+		t.Print(console, "")
+	}
+}
+
+// Print prints the table as a part of the result, and empty in its place where it has no row.
+func (t *Table) Print(console *Console, empty string) {
+	if t.Len() == 0 {
+		console.Printf("%s\n", empty)
+		return
+	}
 	writer := table.NewWriter()
 	style := table.StyleLight
 	style.Options.DrawBorder = false
 	style.Options.SeparateColumns = false
-	style.Format = table.FormatOptions{Header: text.FormatDefault, Footer: text.FormatDefault}
+	style.Format = table.FormatOptions{Header: text.FormatDefault}
 	style.Box.PaddingLeft, style.Box.PaddingRight = "", "  "
 	writer.SetStyle(style)
 	writer.SuppressTrailingSpaces()
@@ -61,15 +71,28 @@ func (t *Table) Print(console *Console) {
 		if column.Right {
 			align = text.AlignRight
 		}
-		configs[i] = table.ColumnConfig{Number: i + 1, Align: align, AlignHeader: align, AlignFooter: align}
+		configs[i] = table.ColumnConfig{Number: i + 1, Align: align, AlignHeader: align}
 	}
 	writer.SetColumnConfigs(configs)
 	writer.AppendHeader(titles)
 	writer.AppendRows(t.rows)
-	if t.footer != nil {
-		writer.AppendFooter(t.footer)
-	}
 	console.Printf("%s\n", writer.Render())
+}
+
+// A Fact is a name with its value.
+type Fact struct{ Name, Value string }
+
+// PrintFacts prints one fact on each line, but for those without a value.
+func (c *Console) PrintFacts(facts []Fact) {
+	width := 0
+	for _, fact := range facts {
+		width = max(width, len(fact.Name))
+	}
+	for _, fact := range facts {
+		if fact.Value != "" {
+			c.Printf("%-*s  %s\n", width, fact.Name, Plain(fact.Value))
+		}
+	}
 }
 
 func row(cells []string) table.Row {
@@ -101,7 +124,11 @@ func Amount(amount *moneypb.Money) string {
 	if amount == nil {
 		return ""
 	}
-	exact := money.FromWire(&fault.Violations{}, "", amount)
+	return Grouped(money.FromWire(&fault.Violations{}, "", amount))
+}
+
+// Grouped is Amount of an amount that need not fit into google.type.Money.
+func Grouped(exact money.Money) string {
 	number, err := currency.NewAmount(exact.Amount.String(), exact.Currency)
 	if err != nil { // of a currency that this version does not know
 		return exact.Amount.String()

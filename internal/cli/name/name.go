@@ -39,5 +39,11 @@ func ShortPlan(full string) string {
 	return parts[1] + "/" + parts[3]
 }
 
+// ProgramOf is the program's id in the name of a program, or of something in it.
+func ProgramOf(full string) string {
+	program, _, _ := strings.Cut(strings.TrimPrefix(full, "programs/"), "/")
+	return program
+}
+
 // ID is the last part of a name.
 func ID(full string) string { return full[strings.LastIndexByte(full, '/')+1:] }
