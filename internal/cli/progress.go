@@ -45,13 +45,6 @@ func (p *Progress) Total(total int64) {
 	}
 }
 
-// Describe says what the work is at.
-func (p *Progress) Describe(what string) {
-	if p.bar != nil {
-		p.bar.Describe(what)
-	}
-}
-
 // Notef prints a message above the bar.
 func (p *Progress) Notef(format string, args ...any) {
 	if p.bar != nil {

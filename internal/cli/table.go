@@ -130,12 +130,11 @@ func Amount(amount *moneypb.Money) string {
 // Grouped is Amount of an amount that need not fit into google.type.Money.
 func Grouped(exact money.Money) string {
 	number, err := currency.NewAmount(exact.Amount.String(), exact.Currency)
-	if err != nil { // of a currency that this version does not know
-		return exact.Amount.String()
+	if err != nil || !exact.Amount.Shift(money.Digits(exact.Currency)).IsInteger() {
+		return exact.Amount.String() // of an unknown currency, or finer than it has digits
 	}
 	formatter := currency.NewFormatter(currency.NewLocale("en"))
 	formatter.CurrencyDisplay = currency.DisplayNone
-	formatter.MaxDigits = 9 // as many as google.type.Money has: nothing is rounded
 	return formatter.Format(number)
 }
 
