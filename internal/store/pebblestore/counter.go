@@ -11,8 +11,8 @@ import (
 	"github.com/incentives-dev/incentives/internal/store"
 )
 
-// rememberedCounters is how many counters a partition remembers the values of. Some 100 bytes each.
-const rememberedCounters = 2048
+// rememberedCounters is how many counters a partition remembers the values of, in some 150 bytes each.
+const rememberedCounters = 1024
 
 // counters applies the Adds of a partition's batches. To add to a counter it must be known, so the values of
 // those added to before are remembered: reading them back would cost as much as all the rest of a commit.
@@ -133,6 +133,9 @@ func (c *counters) remember() {
 			c.learn(key, t.n)
 		}
 	}
+	if len(c.changed) > rememberedCounters {
+		c.changed = map[store.Key]tally{} // clearing would keep its size for ever
+	}
 	clear(c.changed) // it holds on to the caller's memory
 }
 
@@ -144,8 +147,8 @@ func (c *counters) learn(key store.Key, n int64) {
 		}
 	}
 	// The caller's strings may be parts of much longer ones.
-	key = store.Key{Collection: strings.Clone(key.Collection), ID: strings.Clone(key.ID)}
-	c.known[key] = &n
+	collection := c.collections[slices.Index(c.collections, key.Collection)]
+	c.known[store.Key{Collection: collection, ID: strings.Clone(key.ID)}] = &n
 }
 
 // number returns what the value of a counter stands for.

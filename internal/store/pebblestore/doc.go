@@ -12,6 +12,6 @@
 // whoever read a partition then waits for the newest commit that it can have seen; see commit.go.
 //
 // Pebble can't go on after it failed to write its log. The first such failure is therefore final: every
-// call, from then on, returns [store.ErrUnavailable], until the folder is opened again. Other failures
-// that Pebble calls fatal panic.
+// call, from then on, returns [store.ErrUnavailable], until the folder is opened again. Where Pebble fails
+// in the background, or while it changes from a full log to a new one, it ends the process instead.
 package pebblestore

@@ -21,12 +21,12 @@ import (
 const format = 1
 
 // Pebble takes its memtables, of which there are at most memTables, out of the cache's size, so what is left
-// for blocks and filters is between 32 and 128 MiB. The log to replay on opening is as long as the
+// for blocks and filters is between 48 and 80 MiB. The log to replay on opening is as long as the
 // memtables that were not yet flushed.
 const (
-	cacheSize    = 160 << 20
-	memTableSize = 32 << 20
-	memTables    = 4
+	cacheSize    = 96 << 20
+	memTableSize = 16 << 20
+	memTables    = 3
 )
 
 // Options say how to open a store. The zero value opens what is there, or creates a store with
