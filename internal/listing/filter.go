@@ -3,6 +3,7 @@ package listing
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -119,7 +120,8 @@ type compiler struct {
 
 // compile compiles a Boolean expression. Demanded says that whatever is kept has to satisfy it.
 func (c *compiler) compile(e *expr.Expr, demanded bool) (func(Values) bool, error) {
-	if c.nodes++; c.nodes > maxFilterNodes {
+	c.nodes++
+	if c.nodes > maxFilterNodes {
 		return nil, fmt.Errorf("has more than %d parts", maxFilterNodes)
 	}
 	call := e.GetCallExpr()
@@ -210,15 +212,10 @@ func literal(e *expr.Expr, field Field) (text string, ok bool) {
 		return constant.StringValue, true
 	}
 	name := e.GetIdentExpr().GetName()
-	for _, value := range field.Values {
-		if value == name {
-			return name, true
-		}
-	}
-	return "", false
+	return name, slices.Contains(field.Values, name)
 }
 
 func textOf(value any) string {
-	text, _ := value.(string) //nolint:errcheck // "" where an entry has no value
+	text, _ := value.(string) // "" where an entry has no value
 	return text
 }

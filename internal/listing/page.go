@@ -3,6 +3,8 @@ package listing
 import (
 	"encoding/base64"
 	"encoding/binary"
+	"slices"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -49,7 +51,8 @@ func ReadPage(v *fault.Violations, request Request, fields ...string) Page {
 		return page
 	}
 	data, err := base64.RawURLEncoding.Strict().DecodeString(token)
-	if err != nil || len(data) < checksumSize || !utf8.Valid(data[checksumSize:]) || checksum(string(data[checksumSize:]), fields) != binary.BigEndian.Uint64(data) {
+	if err != nil || len(data) < checksumSize || !utf8.Valid(data[checksumSize:]) ||
+		checksum(string(data[checksumSize:]), fields) != binary.BigEndian.Uint64(data) {
 		v.Add("page_token", "PAGE_TOKEN_INVALID", "is not the next_page_token of a call with the same parent, filter and order")
 		return page
 	}
@@ -70,4 +73,24 @@ func Token(after string, fields ...string) string {
 
 func checksum(after string, fields []string) uint64 {
 	return xxhash.Sum64String(after + "\x00" + strings.Join(fields, "\x00"))
+}
+
+// Slice is the part of a list in memory that a page asks for, and the cursor
+// that it ended at. The list keeps its own order. A cursor is the place and the
+// id of an entry, so that the next page goes on where it stood if it is gone.
+func Slice[T any](all []T, page Page, id func(T) string) (part []T, after string) {
+	start := 0
+	if place, last, ok := strings.Cut(page.After, "/"); ok {
+		at := slices.IndexFunc(all, func(item T) bool { return id(item) == last })
+		start = at + 1
+		if at < 0 {
+			start, _ = strconv.Atoi(place) // a forged cursor starts over
+		}
+	}
+	rest := all[max(0, min(start, len(all))):]
+	if len(rest) <= page.Size {
+		return rest, ""
+	}
+	last := start + page.Size - 1
+	return rest[:page.Size], strconv.Itoa(last) + "/" + id(all[last])
 }

@@ -38,6 +38,7 @@ func answer(ctx context.Context, log *slog.Logger, method string, err error) err
 // errPanic is what a handler that panicked is taken to have returned.
 var errPanic = errors.New("panic")
 
+//nolint:gocritic // a deferred function answers through the named result
 func recovered(err *error) {
 	if r := recover(); r != nil {
 		*err = fmt.Errorf("%w: %v\n%s", errPanic, r, debug.Stack())

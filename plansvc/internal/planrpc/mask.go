@@ -1,0 +1,60 @@
+package planrpc
+
+import (
+	"slices"
+	"strings"
+
+	"google.golang.org/genproto/googleapis/api/annotations"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/types/known/fieldmaskpb"
+
+	"github.com/incentives-dev/incentives/internal/fault"
+)
+
+// changed is which fields of a resource an update changes, by AIP-134: those
+// that the mask names, every one for "*", and without a mask those that carry a
+// value. A path below a field stands for the whole field. Fields that only the
+// service writes are passed over (AIP-203), so that what was read can be sent
+// back whole. It records a path that is none.
+func changed(v *fault.Violations, mask *fieldmaskpb.FieldMask, resource proto.Message) map[string]bool {
+	message := resource.ProtoReflect()
+	fields := message.Descriptor().Fields()
+	paths := mask.GetPaths()
+	all := slices.Equal(paths, []string{"*"})
+	set := map[string]bool{}
+	if len(paths) == 0 || all {
+		for i := range fields.Len() {
+			if field := fields.Get(i); writable(field) && (all || message.Has(field)) {
+				set[string(field.Name())] = true
+			}
+		}
+		return set
+	}
+	for _, path := range paths {
+		name, _, _ := strings.Cut(path, ".")
+		field := fields.ByName(protoreflect.Name(name))
+		if field == nil || !(&fieldmaskpb.FieldMask{Paths: []string{path}}).IsValid(resource) {
+			v.Add("update_mask", "FIELD_UNKNOWN", "%.200q is not a field of %s", path, message.Descriptor().Name())
+			continue
+		}
+		if writable(field) {
+			set[name] = true
+		}
+	}
+	return set
+}
+
+// writable tells whether callers write a field.
+func writable(field protoreflect.FieldDescriptor) bool {
+	behaviors, _ := proto.GetExtension(field.Options(), annotations.E_FieldBehavior).([]annotations.FieldBehavior)
+	return field.Name() != "etag" &&
+		!slices.Contains(behaviors, annotations.FieldBehavior_OUTPUT_ONLY) && !slices.Contains(behaviors, annotations.FieldBehavior_IDENTIFIER)
+}
+
+// pick sets *to to value where the field is changed.
+func pick[T any](set map[string]bool, field string, to *T, value T) {
+	if set[field] {
+		*to = value
+	}
+}

@@ -1,0 +1,46 @@
+package planrpc
+
+import (
+	"context"
+	"crypto/rand"
+	"strings"
+
+	"google.golang.org/grpc"
+
+	"github.com/incentives-dev/incentives/internal/clock"
+	"github.com/incentives-dev/incentives/internal/fault"
+	"github.com/incentives-dev/incentives/plansvc/internal/plan"
+	"github.com/incentives-dev/incentives/plansvc/internal/planstore"
+	planv1 "github.com/incentives-dev/incentives/proto/incentives/plan/v1"
+)
+
+// A Server answers the calls of the plan service.
+type Server struct {
+	planv1.UnimplementedPlanServiceServer
+
+	store *planstore.Store
+	now   clock.Clock
+}
+
+// New is a Server over a store.
+func New(store *planstore.Store, now clock.Clock) *Server { return &Server{store: store, now: now} }
+
+// Register adds s to a gRPC server.
+func (s *Server) Register(to grpc.ServiceRegistrar) { planv1.RegisterPlanServiceServer(to, s) }
+
+// call is what every change comes with.
+func (s *Server) call(ctx context.Context, v *fault.Violations) plan.Call {
+	return plan.Call{Actor: actor(ctx), Now: s.now(), Violations: v}
+}
+
+// actor is who calls. The service knows no identities yet: everybody on
+// loopback is the one local principal.
+func actor(context.Context) plan.Actor { return plan.Actor{ID: "local", Local: true} }
+
+// newID makes an id for what the caller has given none.
+func newID(given string) string {
+	if given != "" {
+		return given
+	}
+	return strings.ToLower(rand.Text()[:16])
+}

@@ -1,0 +1,65 @@
+// Package plansvc is the plan service: programs, enrollments and plans, and the
+// review of plans.
+package plansvc
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"time"
+
+	"github.com/incentives-dev/incentives/internal/clock"
+	"github.com/incentives-dev/incentives/internal/rpc"
+	"github.com/incentives-dev/incentives/internal/store/storeurl"
+	"github.com/incentives-dev/incentives/plansvc/internal/planrpc"
+	"github.com/incentives-dev/incentives/plansvc/internal/planstore"
+)
+
+// Config are the settings of the service.
+type Config struct {
+	Listen          string        `help:"Address to serve gRPC on." default:"127.0.0.1:9001"`
+	Store           string        `help:"Store of programs and plans, as a URL." default:"pebble:./incentives-data/plansvc"`
+	ShutdownTimeout time.Duration `help:"How long to wait for calls in flight on shutdown." default:"10s"`
+
+	// OnListen, if set, is told the address that the service listens on.
+	OnListen func(net.Addr) `kong:"-"`
+	// Clock tells the time; the machine's where it is nil.
+	Clock clock.Clock `kong:"-"`
+	// Log is where the service reports; slog's default where it is nil.
+	Log *slog.Logger `kong:"-"`
+}
+
+// Run serves until ctx is done, then finishes what is in flight and returns
+// nil. An error is one line for an operator.
+func Run(ctx context.Context, config Config) (err error) {
+	if config.Clock == nil {
+		config.Clock = clock.Real()
+	}
+	if config.Log == nil {
+		config.Log = slog.Default()
+	}
+	listener, err := rpc.Listen(ctx, config.Listen)
+	if err != nil {
+		return fmt.Errorf("plansvc: %w", err)
+	}
+	defer listener.Close()
+	db, err := storeurl.Open(config.Store, config.Log)
+	if err != nil {
+		return fmt.Errorf("plansvc: %w", err)
+	}
+	defer func() {
+		if closing := db.Close(); err == nil && closing != nil {
+			err = fmt.Errorf("plansvc: close the store: %w", closing)
+		}
+	}()
+	plans := planstore.New(db)
+	if config.OnListen != nil {
+		config.OnListen(listener.Addr())
+	}
+	server := rpc.Server{
+		Name: "plansvc", Listener: listener, Register: planrpc.New(plans, config.Clock).Register, Ready: plans.Ready,
+		Drain: make(chan struct{}), Deadline: config.ShutdownTimeout, Log: config.Log,
+	}
+	return server.Serve(ctx)
+}
