@@ -17,6 +17,6 @@
 //	plans_by_reviewer   {state}/{reviewer}/{mpn_id}/{plan}     nothing
 //
 // A {reviewer} is an e-mail address, percent-encoded as a path segment; a
-// {number} has 12 digits and a {time} is in UTC to the microsecond, so that ids
+// {number} has 8 digits and a {time} is in UTC to the microsecond, so that ids
 // sort by age.
 package planstore
