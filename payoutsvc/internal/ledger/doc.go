@@ -1,3 +1,42 @@
 // Package ledger keeps earnings, totals, payouts and payout runs in a
 // [store.DB]. It is written once, against the contract of package store.
+//
+// All of a plan lies in the partition of its partner's MPN ID; a run's header in
+// that of its program's name, and its progress in every partition. Here are the
+// collections; {plan} is the id that a plan has under its partner.
+//
+//	collection        id                                 value
+//	earnings          {mpn_id}/{plan}/{earning}          minor units, currency, earned month, earn and record time, description
+//	earned            {mpn_id}/{plan}/{yyyy-mm}          counter: what the month's earnings add up to, in minor units
+//	paid              {mpn_id}/{plan}/{yyyy-mm}          what payouts hold for the month, in minor units
+//	unsettled         {program}/{yyyy-mm}/{mpn_id}/{plan}  nothing: the month may have something due
+//	payouts           {mpn_id}/{plan}/{pay date}         JSON of payout.Payout
+//	payouts_by_state  {state}/{pay date}/{mpn_id}/{plan} the same, to be found by state and pay date
+//	runs              {program}/{pay date}               JSON of Run
+//	run_progress      {program}/{pay date}               JSON of how far the run is in this partition
+//	runs_unfinished   {program}/{pay date}               nothing: the run is to be resumed
+//	run_schedule      {program}                          the newest pay date that the scheduler has started
+//
+// In an earning, times are seconds since 1970, with nine digits after a dot
+// where they are not whole:
+//
+//	-1250 USD 2026-04 1777616999.500000000 1777617001 reversal of order 17
+//
+// What always holds:
+//
+//   - earned is the sum of the month's earnings: both are written in one commit,
+//     and earned by nothing else. Rules E1, E2.
+//   - paid is written by runs alone, on the condition that earned and paid are
+//     still what the payout was computed from. Rules C2, R2.
+//   - A month of a plan has a mark in unsettled unless nothing is due for it,
+//     and nothing can become due before it earns again: recording sets the mark,
+//     and a run removes it once the plan is approved and the month is paid what
+//     is payable. So a run reads what may be due, and never the history.
+//   - What a run has paid and how far it has come are one commit, on the condition
+//     that nobody else has gone on from the same place. Rule R2.
+//   - No stored value, however damaged, ends the process: it is an error that names
+//     its key.
+//
+// Recording and paying do not wait for each other. What is recorded while a
+// run works on the plan counts for its payout or for the next one.
 package ledger

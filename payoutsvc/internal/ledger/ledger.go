@@ -1,6 +1,8 @@
 package ledger
 
 import (
+	"sync"
+
 	"github.com/incentives-dev/incentives/internal/store"
 )
 
@@ -11,8 +13,16 @@ import (
 // Its methods fail with what the store fails with, which package rpc has words
 // for, besides the refusals that they name.
 type Ledger struct {
-	db store.DB
+	db         store.DB
+	recordings sync.Pool // of *recording: memory for another use
 }
 
 // New is the ledger in a store.
-func New(db store.DB) *Ledger { return &Ledger{db: db} }
+func New(db store.DB) *Ledger {
+	return &Ledger{db: db, recordings: sync.Pool{New: func() any { return newRecording(db) }}}
+}
+
+// partitionOf is where a key's data lies: that of an MPN ID, or of a program's name.
+func (l *Ledger) partitionOf(key string) store.Partition {
+	return store.PartitionOf(key, l.db.Partitions())
+}

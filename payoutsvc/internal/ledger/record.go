@@ -4,8 +4,15 @@ import (
 	"context"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
+	"github.com/incentives-dev/incentives/internal/store"
 	"github.com/incentives-dev/incentives/payoutsvc/internal/payout"
 )
+
+// parallelCommits is how many partitions of one batch are committed at once, so
+// that they share the store's syncs.
+const parallelCommits = 64
 
 // An Entry is one earning to record.
 type Entry struct {
@@ -28,5 +35,81 @@ type Outcome struct {
 // failed with: then it failed for every earning of that partition, and for
 // none of another.
 func (l *Ledger) Record(ctx context.Context, now time.Time, entries []Entry) []Outcome {
-	panic("soon")
+	b := batch{now: now.Round(0).UTC(), entries: entries, outcomes: make([]Outcome, len(entries))}
+	shares := l.share(b)
+	if len(shares) == 1 {
+		l.record(ctx, b, shares[0])
+		return b.outcomes
+	}
+	var group errgroup.Group
+	group.SetLimit(parallelCommits)
+	for _, s := range shares {
+		group.Go(func() error {
+			l.record(ctx, b, s)
+			return nil // it is in the outcomes
+		})
+	}
+	_ = group.Wait() // never fails
+	return b.outcomes
+}
+
+// A batch is one call of Record.
+type batch struct {
+	now      time.Time
+	entries  []Entry
+	outcomes []Outcome
+}
+
+// A share is what of a batch lies in one partition.
+type share struct {
+	partition store.Partition
+	members   []int // places in the batch, in its order
+}
+
+// share divides a batch into its partitions. An entry of no plan gets its outcome here.
+func (l *Ledger) share(b batch) []share {
+	const nowhere = -1
+	at := make([]int, len(b.entries))
+	counts := make([]int, l.db.Partitions())
+	for i := range b.entries {
+		mpn, _, err := splitPlan(b.entries[i].Terms.Plan)
+		if err == nil {
+			_, err = programID(b.entries[i].Terms.Program)
+		}
+		if err != nil {
+			at[i], b.outcomes[i].Err = nowhere, err
+			continue
+		}
+		at[i] = int(l.partitionOf(mpn))
+		counts[at[i]]++
+	}
+	members := make([]int, 0, len(b.entries))
+	var shares []share
+	of := make([]int, len(counts)) // the share of each partition
+	for p, count := range counts {
+		if count > 0 {
+			of[p] = len(shares)
+			shares = append(shares, share{partition: store.Partition(p), members: members[len(members) : len(members) : len(members)+count]})
+			members = members[:len(members)+count]
+		}
+	}
+	for i, p := range at {
+		if p != nowhere {
+			s := &shares[of[p]]
+			s.members = append(s.members, i)
+		}
+	}
+	return shares
+}
+
+func (l *Ledger) record(ctx context.Context, b batch, s share) {
+	r, _ := l.recordings.Get().(*recording) //nolint:errcheck // it has no others
+	defer l.recordings.Put(r)
+	r.begin(b, s)
+	if err := r.run(ctx); err != nil {
+		for _, i := range s.members {
+			b.outcomes[i] = Outcome{Err: err}
+		}
+	}
+	r.end()
 }

@@ -2,28 +2,36 @@ package ledger
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"log/slog"
+	"math/rand/v2"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/incentives-dev/incentives/internal/clock"
-	"github.com/incentives-dev/incentives/payoutsvc/internal/payout"
+	"github.com/incentives-dev/incentives/internal/store"
 )
 
-// Terms is where a run reads plans' terms. They are those of the moment, never
-// cached: no plan is paid by a limit that is no longer, or not yet, in force.
-type Terms interface {
-	// PlanTerms returns the terms of 1 to 256 plans (partners/{mpn_id}/plans/{plan}),
-	// in their order. It fails where none can be read: with a fault.Unavailable
-	// or such that goes by itself, in which case the run waits, or with another
-	// error, in which case it asks for fewer plans, and fails the one that is left.
-	PlanTerms(ctx context.Context, plans []string) ([]PlanTerms, error)
-}
+const (
+	// parallelPartitions is how many partitions a run works at once.
+	parallelPartitions = 8
+	// pageSize is how many plans are settled in one commit.
+	pageSize = 256
+	// conflictsPerSize is after how many conflicts in a row a page gets smaller,
+	// so that a run comes through beside any amount of recording.
+	conflictsPerSize = 3
+)
 
-// PlanTerms are one plan's terms, or why there are none.
-type PlanTerms struct {
-	Terms payout.Terms
-	Err   error // PLAN_NOT_FOUND, for example; fails this plan alone. Rule R3
-}
+// How long a run waits: at the most after a conflict, and for what is out.
+const (
+	firstStep   = time.Millisecond
+	longestStep = 64 * time.Millisecond
+
+	firstPause   = 100 * time.Millisecond
+	longestPause = 15 * time.Second
+)
 
 // A Worker works payout runs to their end. Several of them, also of several
 // processes, may work one run at once. Rule R2.
@@ -41,5 +49,138 @@ type Worker struct {
 // out, it waits and tries again. It ends early when ctx is done, with the
 // context's error; the run goes on when it is worked again. Rules R2, R3.
 func (w *Worker) Work(ctx context.Context, name RunName) (Run, error) {
-	panic("soon")
+	key, err := w.Ledger.runKey(name)
+	if err != nil {
+		return Run{}, err
+	}
+	var run Run
+	err = w.patiently(ctx, name, func() (err error) {
+		run, err = w.Ledger.Run(ctx, name)
+		return err
+	})
+	// More than once only where somebody has started it again meanwhile.
+	for err == nil && run.State == Running {
+		if err = w.workAll(ctx, key, run); err != nil {
+			break
+		}
+		err = w.patiently(ctx, name, func() (err error) {
+			run, err = w.Ledger.finish(ctx, key, run.Generation, w.Clock())
+			return err
+		})
+	}
+	return run, err
+}
+
+// workAll works all partitions.
+func (w *Worker) workAll(ctx context.Context, key runKey, run Run) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(parallelPartitions)
+	n := w.Ledger.db.Partitions()
+	start := rand.N(n) // another worker begins elsewhere, so they meet late
+	for i := range n {
+		group.Go(func() error {
+			part := &part{Worker: w, key: key, run: run, partition: store.Partition((start + i) % n), size: pageSize}
+			return part.work(ctx)
+		})
+	}
+	return group.Wait()
+}
+
+// patiently runs fn until its error is not one that goes by itself.
+func (w *Worker) patiently(ctx context.Context, name RunName, fn func() error) error {
+	for pause := firstPause; ; pause = min(2*pause, longestPause) {
+		err := fn()
+		if err == nil || ctx.Err() != nil || !passing(err) {
+			return err
+		}
+		w.Log.WarnContext(ctx, "the payout run waits", "program", name.Program, "payDate", name.PayDate, "wait", pause, "error", err)
+		if err := w.Wait(ctx, pause); err != nil {
+			return err
+		}
+	}
+}
+
+// A part is a run's work in one partition.
+type part struct {
+	*Worker
+	key       runKey
+	run       Run
+	partition store.Partition
+	size      int // of the next page
+}
+
+// work works the part to its end.
+func (p *part) work(ctx context.Context) error {
+	for done := false; !done; {
+		err := p.patiently(ctx, p.run.RunName, func() (err error) {
+			done, err = p.step(ctx)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// step does the next page, in spite of conflicts, and tells whether it was the last.
+func (p *part) step(ctx context.Context) (last bool, err error) {
+	longest := firstStep
+	for conflicts := 1; ; conflicts++ {
+		last, err = p.page(ctx)
+		if err == nil {
+			p.size = min(2*p.size, pageSize)
+		}
+		if !errors.Is(err, store.ErrConflict) {
+			return last, err
+		}
+		if conflicts%conflictsPerSize == 0 {
+			p.size = max(1, p.size/2)
+		}
+		if err := p.Wait(ctx, rand.N(longest)); err != nil {
+			return false, err
+		}
+		longest = min(2*longest, longestStep)
+	}
+}
+
+// page settles the next plans, and commits what that writes together with how
+// far the run has come. Rule R2.
+func (p *part) page(ctx context.Context) (last bool, err error) {
+	l := p.Ledger
+	progress, stored, err := l.partProgress(ctx, p.partition, p.key, p.run.Generation)
+	if err != nil {
+		return false, err
+	}
+	if progress.Done || progress.Generation > p.run.Generation {
+		return true, nil
+	}
+	plans, err := l.marked(ctx, p.partition, markQuery{
+		program: p.key.program, before: p.run.PayDate.Month(), after: progress.Cursor, limit: p.size,
+	})
+	if err != nil {
+		return false, err
+	}
+	var b store.Batch
+	b.Require(p.key.progress(), stored)
+	if len(plans) > 0 {
+		settled, err := l.settle(ctx, p.Terms, page{partition: p.partition, date: p.run.PayDate, plans: plans, now: p.Clock()})
+		if err != nil {
+			return false, err
+		}
+		for i := range settled {
+			progress.count(&settled[i])
+			if err := settled[i].write(&b, p.key.program); err != nil {
+				return false, err
+			}
+		}
+		progress.Cursor = plans[len(plans)-1].plan
+	}
+	progress.Done = len(plans) < p.size
+	value, err := json.Marshal(progress)
+	if err != nil {
+		return false, err
+	}
+	b.Put(p.key.progress(), value)
+	return progress.Done, l.db.Commit(ctx, p.partition, &b)
 }

@@ -1,0 +1,104 @@
+package ledger
+
+import (
+	"cmp"
+	"context"
+	"slices"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/incentives-dev/incentives/internal/money"
+	"github.com/incentives-dev/incentives/internal/store"
+)
+
+// maxFailures is how many failures of a run are kept; all are counted.
+const maxFailures = 100
+
+// Progress is how far a run is. Rule R5.
+type Progress struct {
+	PlansDone     int64         `json:"plans_done"`         // since it was last started, failures included
+	FailuresCount int64         `json:"failures_count"`     // since it was last started
+	Failures      []Failure     `json:"failures,omitempty"` // the first 100 of these, by plan
+	PayoutsCount  int64         `json:"payouts_count"`      // over all its starts
+	PaidTotals    []money.Money `json:"paid_totals"`        // what these add up to, by currency code
+}
+
+// A Failure is a plan that could not be paid, and why. Rule R3.
+type Failure struct {
+	Plan    string `json:"plan"`    // partners/{mpn_id}/plans/{plan}
+	Reason  string `json:"reason"`  // UPPER_SNAKE_CASE
+	Message string `json:"message"` // one sentence for people
+}
+
+// count takes in a plan that is done.
+func (p *Progress) count(s *settled) {
+	p.PlansDone++
+	if s.failure != nil {
+		p.FailuresCount++
+		if len(p.Failures) < maxFailures {
+			p.Failures = append(p.Failures, *s.failure)
+		}
+	}
+	if s.Payout != nil {
+		p.PayoutsCount++
+		p.PaidTotals = addTotals(p.PaidTotals, s.Payout.Amount)
+	}
+}
+
+// add takes in what a partition says of its share.
+func (p *Progress) add(share Progress) {
+	p.PlansDone += share.PlansDone
+	p.FailuresCount += share.FailuresCount
+	p.Failures = slices.Concat(p.Failures, share.Failures)
+	slices.SortFunc(p.Failures, func(a, b Failure) int { return cmp.Compare(a.Plan, b.Plan) })
+	p.Failures = p.Failures[:min(len(p.Failures), maxFailures)]
+	p.PayoutsCount += share.PayoutsCount
+	p.PaidTotals = addTotals(p.PaidTotals, share.PaidTotals...)
+}
+
+// partProgress is how far a run is in one partition.
+type partProgress struct {
+	Generation int    `json:"generation"`       // of the run that it counts for
+	Cursor     string `json:"cursor,omitempty"` // the last plan that is done, {mpn_id}/{plan}
+	Done       bool   `json:"done"`             // no plan is left
+	Progress
+}
+
+// partProgress reads how far a run is in a partition since it was started for a
+// generation, and the value that says so.
+func (l *Ledger) partProgress(ctx context.Context, p store.Partition, key runKey, generation int) (partProgress, []byte, error) {
+	values, err := l.db.Get(ctx, p, key.progress())
+	if err != nil || values[0] == nil {
+		return partProgress{Generation: generation}, nil, err
+	}
+	stored, err := decode[partProgress](key.progress(), values[0])
+	if err != nil {
+		return partProgress{}, nil, err
+	}
+	if stored.Generation < generation {
+		again := partProgress{Generation: generation}
+		again.PayoutsCount, again.PaidTotals = stored.PayoutsCount, stored.PaidTotals
+		stored = again
+	}
+	return stored, values[0], nil
+}
+
+// overall adds up how far a run is in all partitions, and tells whether every one is done.
+func (l *Ledger) overall(ctx context.Context, key runKey, generation int) (sum Progress, done bool, err error) {
+	parts := make([]partProgress, l.db.Partitions())
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(parallelPartitions)
+	for p := range parts {
+		group.Go(func() (err error) {
+			parts[p], _, err = l.partProgress(ctx, store.Partition(p), key, generation)
+			return err
+		})
+	}
+	err = group.Wait()
+	done = true
+	for _, part := range parts {
+		sum.add(part.Progress)
+		done = done && part.Done
+	}
+	return sum, done, err
+}

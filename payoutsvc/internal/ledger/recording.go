@@ -1,0 +1,223 @@
+package ledger
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/incentives-dev/incentives/internal/fault"
+	"github.com/incentives-dev/incentives/internal/store"
+	"github.com/incentives-dev/incentives/payoutsvc/internal/payout"
+)
+
+// A recording records one share of a batch in one commit.
+//
+// Most earnings are new, and no total is near its end. So at first nothing is
+// read: the commit is conditional on the earnings being absent, and adds to the
+// totals. Only where that fails, or where an earning is refused that may be a
+// duplicate, what is stored is read, and the share is decided again on it.
+type recording struct {
+	db store.DB
+	batch
+	share
+
+	// What to decide on: what is stored, or the hope that nothing is, and that totals are small.
+	readEarnings, readTotals bool
+
+	names  strings.Builder // holds the ids
+	ids    []string        // of the members' earnings
+	stored [][]byte        // the values under ids, where they are read
+	first  map[string]int  // by id, the entry that is recorded under it or stands for what is
+	totals []total         // of the members
+	total  map[string]int  // by id, the place in totals
+	id     []byte          // of a total that is looked up
+
+	values []byte // holds the values to write
+	writes store.Batch
+}
+
+// nameBytes is about what names take for each earning: an id, and those of a total and its mark.
+const nameBytes = 200
+
+func newRecording(db store.DB) *recording {
+	return &recording{db: db, first: map[string]int{}, total: map[string]int{}}
+}
+
+func (r *recording) begin(b batch, s share) {
+	r.batch, r.share = b, s
+	r.names.Grow(nameBytes * len(s.members))
+	for _, i := range s.members {
+		e := &b.entries[i]
+		mpn, plan, _ := splitPlan(e.Terms.Plan) //nolint:errcheck // it has a partition, so it is well-formed
+		r.ids = append(r.ids, r.name(mpn, "/", plan, "/", e.Earning.ID))
+	}
+}
+
+// end forgets the batch and keeps the memory, except that of names, which the store may hold on to.
+func (r *recording) end() {
+	r.undo()
+	clear(r.ids)
+	clear(r.totals)
+	clear(r.total)
+	*r = recording{
+		db: r.db, ids: r.ids[:0], first: r.first, totals: r.totals[:0], total: r.total, id: r.id,
+		values: r.values, writes: r.writes,
+	}
+}
+
+// undo goes back to where nothing is decided.
+func (r *recording) undo() {
+	clear(r.first)
+	r.values = r.values[:0]
+	r.writes.Reset()
+	for t := range r.totals {
+		r.totals[t].reset()
+	}
+}
+
+// name joins parts, in memory that all names share.
+func (r *recording) name(parts ...string) string {
+	start := r.names.Len()
+	for _, part := range parts {
+		r.names.WriteString(part)
+	}
+	return r.names.String()[start:]
+}
+
+func (r *recording) run(ctx context.Context) error {
+	err := r.attempt(ctx)
+	if errors.Is(err, store.ErrConflict) {
+		err = store.Retry(ctx, func() error { return r.attempt(ctx) })
+	}
+	return err
+}
+
+// attempt decides and commits. After ErrConflict the next one decides on more.
+func (r *recording) attempt(ctx context.Context) error {
+	for decided := false; !decided; {
+		if err := r.read(ctx); err != nil {
+			return err
+		}
+		decided = r.decide()
+	}
+	if r.writes.Len() == 0 {
+		return nil
+	}
+	err := r.db.Commit(ctx, r.partition, &r.writes)
+	switch {
+	case errors.Is(err, store.ErrConflict):
+		r.readEarnings = true
+	case !r.readTotals && (errors.Is(err, store.ErrOverflow) || errors.Is(err, store.ErrNotNumber)):
+		// One total can't be added to. Reading tells which; the others are not its victims. Rule E3.
+		r.readEarnings, r.readTotals = true, true
+		return store.ErrConflict
+	}
+	return err
+}
+
+// read reads what is to be decided on.
+func (r *recording) read(ctx context.Context) error {
+	if !r.readEarnings {
+		return nil
+	}
+	if r.readTotals {
+		for _, i := range r.members {
+			e := &r.entries[i]
+			r.totalOf(e.Terms, payout.MonthOf(e.Earning.EarnTime, e.Terms.Zone))
+		}
+	}
+	keys := make([]store.Key, 0, len(r.ids)+len(r.totals))
+	for _, id := range r.ids {
+		keys = append(keys, store.Key{Collection: collectionEarnings, ID: id})
+	}
+	if r.readTotals {
+		for t := range r.totals {
+			keys = append(keys, r.totals[t].key())
+		}
+	}
+	values, err := r.db.Get(ctx, r.partition, keys...)
+	if err != nil {
+		return err
+	}
+	r.stored = values[:len(r.ids)]
+	for t, value := range values[len(r.ids):] {
+		r.totals[t].know(value)
+	}
+	return nil
+}
+
+// decide decides on every member and collects what to write. It returns false
+// where more has to be read first.
+func (r *recording) decide() bool {
+	r.undo()
+	for k, i := range r.members {
+		err := r.decideOne(k, i)
+		if err == nil {
+			continue
+		}
+		// What is refused may be a duplicate, which is not. Rule E1.
+		tooLarge := fault.ReasonOf(err) == "EARNED_TOTAL_TOO_LARGE"
+		if !r.readEarnings || tooLarge && !r.readTotals {
+			r.readEarnings, r.readTotals = true, r.readTotals || tooLarge
+			return false
+		}
+		r.outcomes[i] = Outcome{Err: err}
+	}
+	for t := range r.totals {
+		r.totals[t].write(&r.writes, r.readTotals)
+	}
+	return true
+}
+
+// decideOne decides on the entry at place i, which is the k-th member.
+func (r *recording) decideOne(k, i int) error {
+	e := &r.entries[i]
+	stored, err := r.storedOne(k)
+	if err != nil {
+		return err
+	}
+	recorded, duplicate, err := e.Terms.Record(e.Earning, stored, r.now)
+	if err != nil {
+		return err
+	}
+	if !duplicate {
+		if err := r.write(k, e.Terms, &recorded); err != nil {
+			return err
+		}
+	}
+	r.outcomes[i] = Outcome{Earning: recorded, Duplicate: duplicate}
+	r.first[r.ids[k]] = i
+	return nil
+}
+
+// storedOne returns what the k-th member finds under its id: an earning of the
+// store, or one before it in the batch.
+func (r *recording) storedOne(k int) (*payout.Earning, error) {
+	if i, ok := r.first[r.ids[k]]; ok {
+		return &r.outcomes[i].Earning, nil
+	}
+	if r.stored == nil || r.stored[k] == nil {
+		return nil, nil
+	}
+	key := store.Key{Collection: collectionEarnings, ID: r.ids[k]}
+	e, err := parseEarning(key, r.entries[r.members[k]].Earning.ID, r.stored[k])
+	return &e, err
+}
+
+// write collects what recording the k-th member writes, totals aside.
+func (r *recording) write(k int, terms *payout.Terms, e *payout.Earning) error {
+	minor, exact := e.Amount.Minor()
+	if !exact || e.Amount.Currency != terms.Currency {
+		return fmt.Errorf("%s is no amount that %s can earn: it was not checked", e.Amount, terms.Plan)
+	}
+	if err := r.totalOf(terms, e.Month).add(minor); err != nil {
+		return err
+	}
+	start := len(r.values)
+	r.values = appendEarning(r.values, e, minor)
+	key := store.Key{Collection: collectionEarnings, ID: r.ids[k]}
+	r.writes.RequireAbsent(key)
+	r.writes.Put(key, r.values[start:len(r.values):len(r.values)])
+	return nil
+}
