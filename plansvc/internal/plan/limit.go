@@ -211,10 +211,8 @@ func (p *Plan) nextLimitMonth(program *Program, now time.Time) (Month, error) {
 // check records what is wrong with a limit change that is asked for.
 func (l LimitChangeContent) check(v *fault.Violations, p *Plan) {
 	p.checkLimit(v, "new_limit", l.NewLimit)
-	for _, last := range p.Limits[max(0, len(p.Limits)-1):] {
-		if l.NewLimit.Equal(last.Amount) {
-			v.Add("new_limit", "LIMIT_UNCHANGED", "is %s already, from %s on", last.Amount, last.EffectiveMonth)
-		}
+	if n := len(p.Limits); n > 0 && l.NewLimit.Equal(p.Limits[n-1].Amount) {
+		v.Add("new_limit", "LIMIT_UNCHANGED", "is %s already, from %s on", p.Limits[n-1].Amount, p.Limits[n-1].EffectiveMonth)
 	}
 	checkLength(v, "reason", l.Reason, maxLimitChangeReason)
 }

@@ -168,6 +168,3 @@ func (c ProgramContent) withDefaults() ProgramContent {
 	}
 	return c
 }
-
-// contains tells whether a day lies in the year.
-func (y ProgramYear) contains(d Date) bool { return !d.Before(y.StartDate) && !d.After(y.EndDate) }

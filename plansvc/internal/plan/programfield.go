@@ -115,8 +115,11 @@ func (c ProgramContent) checkReviewerDomains(v *fault.Violations) {
 
 // overlaps tells whether both years are ranges of days, and share one.
 func (y ProgramYear) overlaps(other ProgramYear) bool {
-	return y.contains(y.EndDate) && other.contains(other.EndDate) &&
-		!y.EndDate.Before(other.StartDate) && !other.EndDate.Before(y.StartDate)
+	return y.isRange() && other.isRange() && !y.EndDate.Before(other.StartDate) && !other.EndDate.Before(y.StartDate)
+}
+
+func (y ProgramYear) isRange() bool {
+	return y.StartDate.Valid() && y.EndDate.Valid() && !y.EndDate.Before(y.StartDate)
 }
 
 // checkTimeZone admits the zones that every machine has. "Local" and

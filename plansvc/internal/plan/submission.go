@@ -75,6 +75,7 @@ func (p *Plan) checkSubmit(c Call, program *Program) (move, error) {
 	if err := p.checkSubmission(program, year, c.Now); err != nil {
 		return move{}, err
 	}
+	c.checkComment(&v, m.comment)
 	p.checkWhole(v.In("plan"), program, year)
 	return m, c.refuse(&v)
 }
