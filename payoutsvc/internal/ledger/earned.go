@@ -22,7 +22,7 @@ type total struct {
 // totalOf returns the total that an earning of a month changes. It is valid until the next call.
 func (r *recording) totalOf(terms *payout.Terms, month payout.Month) *total {
 	const monthLength = len("yyyy-mm")
-	mpn, plan, _ := splitPlan(terms.Plan)                       //nolint:errcheck // it has a partition, so it is well-formed
+	mpn, plan, _ := splitPlan(terms.Plan)                       // it has a partition, so it is well-formed
 	program, _ := strings.CutPrefix(terms.Program, "programs/") // likewise
 	r.id = append(append(append(append(r.id[:0], mpn...), '/'), plan...), '/')
 	r.id = appendMonth(r.id, month)

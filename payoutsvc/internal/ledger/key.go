@@ -110,9 +110,11 @@ func (l *Ledger) runKey(name RunName) (runKey, error) {
 
 func (k runKey) header() store.Key   { return store.Key{Collection: collectionRuns, ID: k.id} }
 func (k runKey) progress() store.Key { return store.Key{Collection: collectionRunProgress, ID: k.id} }
+
 func (k runKey) unfinished() store.Key {
 	return store.Key{Collection: collectionRunsUnfinished, ID: k.id}
 }
+
 func (k runKey) schedule() store.Key {
 	return store.Key{Collection: collectionRunSchedule, ID: k.program}
 }

@@ -103,7 +103,7 @@ func (l *Ledger) share(b batch) []share {
 }
 
 func (l *Ledger) record(ctx context.Context, b batch, s share) {
-	r, _ := l.recordings.Get().(*recording) //nolint:errcheck // it has no others
+	r, _ := l.recordings.Get().(*recording) // it has no others
 	defer l.recordings.Put(r)
 	r.begin(b, s)
 	if err := r.run(ctx); err != nil {

@@ -49,7 +49,7 @@ func (r *recording) begin(b batch, s share) {
 	r.names.Grow(nameBytes * len(s.members))
 	for _, i := range s.members {
 		e := &b.entries[i]
-		mpn, plan, _ := splitPlan(e.Terms.Plan) //nolint:errcheck // it has a partition, so it is well-formed
+		mpn, plan, _ := splitPlan(e.Terms.Plan) // it has a partition, so it is well-formed
 		r.ids = append(r.ids, r.name(mpn, "/", plan, "/", e.Earning.ID))
 	}
 }
@@ -197,7 +197,7 @@ func (r *recording) storedOne(k int) (*payout.Earning, error) {
 	if i, ok := r.first[r.ids[k]]; ok {
 		return &r.outcomes[i].Earning, nil
 	}
-	if r.stored == nil || r.stored[k] == nil {
+	if len(r.stored) == 0 || r.stored[k] == nil {
 		return nil, nil
 	}
 	key := store.Key{Collection: collectionEarnings, ID: r.ids[k]}

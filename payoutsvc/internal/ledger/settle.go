@@ -172,6 +172,7 @@ func passing(err error) bool {
 	switch fault.KindOf(err) {
 	case fault.Unavailable, fault.Limit, fault.Conflict, fault.Denied, fault.Unauthenticated:
 		return true
+	default:
 	}
 	return errors.Is(err, store.ErrUnavailable) || errors.Is(err, store.ErrConflict) || errors.Is(err, context.DeadlineExceeded)
 }
