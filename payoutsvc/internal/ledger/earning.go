@@ -29,23 +29,21 @@ func (l *Ledger) Earning(ctx context.Context, plan, id string) (payout.Earning, 
 
 // An EarningsQuery says which of a plan's earnings to list.
 type EarningsQuery struct {
-	Plan  string                    // partners/{mpn_id}/plans/{plan}
-	Keep  func(payout.Earning) bool // nil keeps every one
-	Size  int                       // how many at the most, 1 to 1,000
-	After string                    // the cursor that the page before ended at; "" for the first page
+	Plan string // partners/{mpn_id}/plans/{plan}
+	Page listing.Page
+	Keep func(payout.Earning) bool // nil keeps every one
 }
 
 // Earnings lists a plan's earnings by id, and returns the cursor that the page
 // ended at, "" where the list has ended. See [listing.List].
-func (l *Ledger) Earnings(ctx context.Context, q EarningsQuery) (page []payout.Earning, next string, err error) {
+func (l *Ledger) Earnings(ctx context.Context, q EarningsQuery) (page []payout.Earning, after string, err error) {
 	at, err := l.planKey(q.Plan)
 	if err != nil {
 		return nil, "", err
 	}
 	prefix := at.id + "/"
 	return listing.List(ctx, listing.Query[payout.Earning]{
-		DB: l.db, Partitions: []store.Partition{at.partition}, Collection: collectionEarnings, Prefix: prefix,
-		Page: listing.Page{Size: q.Size, After: q.After},
+		DB: l.db, Partitions: []store.Partition{at.partition}, Collection: collectionEarnings, Prefix: prefix, Page: q.Page,
 		Read: func(entry store.Entry) (payout.Earning, bool, error) {
 			key := store.Key{Collection: collectionEarnings, ID: entry.ID}
 			e, err := parseEarning(key, entry.ID[len(prefix):], entry.Value)

@@ -83,14 +83,13 @@ type PayoutsQuery struct {
 	State   payout.State
 	PayDate payout.PayDate
 	Keep    func(payout.Payout) bool // what else a payout has to meet; nil keeps every one
-	Size    int                      // how many at the most, 1 to 1,000
-	After   string                   // the cursor that the page before ended at; "" for the first page
+	Page    listing.Page
 }
 
 // Payouts lists payouts by plan and pay date, and returns the cursor that the
 // page ended at, "" where the list has ended. See [listing.List].
-func (l *Ledger) Payouts(ctx context.Context, q PayoutsQuery) (page []payout.Payout, next string, err error) {
-	list := listing.Query[payout.Payout]{DB: l.db, Page: listing.Page{Size: q.Size, After: q.After}}
+func (l *Ledger) Payouts(ctx context.Context, q PayoutsQuery) (page []payout.Payout, after string, err error) {
+	list := listing.Query[payout.Payout]{DB: l.db, Page: q.Page}
 	list.Collection, list.Prefix = q.index()
 	if q.Partner == "" {
 		list.Partitions = listing.All(l.db)

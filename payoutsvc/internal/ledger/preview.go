@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/incentives-dev/incentives/internal/fault"
+	"github.com/incentives-dev/incentives/internal/listing"
 	"github.com/incentives-dev/incentives/internal/store"
 	"github.com/incentives-dev/incentives/payoutsvc/internal/payout"
 )
@@ -15,17 +16,16 @@ import (
 // A PreviewQuery says which run to preview.
 type PreviewQuery struct {
 	RunName
-	Plan  string // the one plan to preview, partners/{mpn_id}/plans/{plan}; empty for every plan of the program
-	Now   time.Time
-	Size  int    // how many plans to look at, above zero: a page can have fewer payouts
-	After string // the cursor that the page before ended at; "" for the first page
+	Plan string // the one plan to preview, partners/{mpn_id}/plans/{plan}; empty for every plan of the program
+	Now  time.Time
+	Page listing.Page // of so many plans to look at: a page can have fewer payouts
 }
 
 // A Preview is a page of what a run would do.
 type Preview struct {
 	Payouts  []payout.Payout
 	Failures []Failure
-	Next     string // the cursor that the page ended at, "" where the preview has ended
+	After    string // the cursor that the page ended at, "" where the preview has ended
 }
 
 // Preview computes what a run would pay if it were started now, and writes
@@ -36,12 +36,12 @@ func (l *Ledger) Preview(ctx context.Context, terms Terms, q PreviewQuery) (Prev
 	if err != nil {
 		return Preview{}, err
 	}
-	v := previewing{ledger: l, terms: terms, now: q.Now, date: q.PayDate, left: q.Size}
+	v := previewing{ledger: l, terms: terms, now: q.Now, date: q.PayDate, left: q.Page.Size}
 	v.marks = markQuery{program: program, before: q.PayDate.Month()}
 	if q.Plan != "" {
 		return v.one(ctx, q.Plan)
 	}
-	if err := v.resume(q.After); err != nil {
+	if err := v.resume(q.Page.After); err != nil {
 		return Preview{}, err
 	}
 	for int(v.partition) < l.db.Partitions() && v.left > 0 {
@@ -50,7 +50,7 @@ func (l *Ledger) Preview(ctx context.Context, terms Terms, q PreviewQuery) (Prev
 		}
 	}
 	if int(v.partition) < l.db.Partitions() {
-		v.result.Next = fmt.Sprintf("%d/%s", v.partition, v.marks.after)
+		v.result.After = fmt.Sprintf("%d/%s", v.partition, v.marks.after)
 	}
 	return v.result, nil
 }

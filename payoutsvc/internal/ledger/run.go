@@ -90,21 +90,19 @@ func (r *Run) addProgress(p Progress) {
 // A RunsQuery says which program's runs to list.
 type RunsQuery struct {
 	Program string // programs/{program}
-	Size    int    // how many at the most, 1 to 1,000
-	After   string // the cursor that the page before ended at; "" for the first page
+	Page    listing.Page
 }
 
 // Runs lists a program's runs by pay date, and returns the cursor that the page
 // ended at, "" where the list has ended. See [listing.List].
-func (l *Ledger) Runs(ctx context.Context, q RunsQuery) (page []Run, next string, err error) {
+func (l *Ledger) Runs(ctx context.Context, q RunsQuery) (page []Run, after string, err error) {
 	program, err := programID(q.Program)
 	if err != nil {
 		return nil, "", err
 	}
-	page, next, err = listing.List(ctx, listing.Query[Run]{
+	page, after, err = listing.List(ctx, listing.Query[Run]{
 		DB: l.db, Partitions: []store.Partition{l.partitionOf(q.Program)},
-		Collection: collectionRuns, Prefix: program + "/",
-		Page: listing.Page{Size: q.Size, After: q.After},
+		Collection: collectionRuns, Prefix: program + "/", Page: q.Page,
 		Read: func(entry store.Entry) (Run, bool, error) {
 			run, err := decode[Run](store.Key{Collection: collectionRuns, ID: entry.ID}, entry.Value)
 			return run, true, err
@@ -116,7 +114,7 @@ func (l *Ledger) Runs(ctx context.Context, q RunsQuery) (page []Run, next string
 			page[i], err = l.withProgress(ctx, key, page[i])
 		}
 	}
-	return page, next, err
+	return page, after, err
 }
 
 // Unfinished returns the runs that are to be resumed when the service starts:
