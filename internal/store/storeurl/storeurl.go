@@ -26,7 +26,7 @@ func Open(url string, log *slog.Logger) (store.DB, error) {
 	case !found || rest == "":
 		return nil, fmt.Errorf("store %q is no URL of a store; known are: %s", url, schemes)
 	case scheme == "pebble":
-		// pebble:///data and pebble:/data are one folder, as with every URL without a host.
+		// A URL without a host may begin with two more slashes, and means the same folder.
 		db, err := pebblestore.Open(strings.TrimPrefix(rest, "//"), pebblestore.Options{Logger: log})
 		if err != nil {
 			return nil, err // and not db, which is a nil in an interface that is none
