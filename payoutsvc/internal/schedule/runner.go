@@ -1,0 +1,178 @@
+package schedule
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/incentives-dev/incentives/payoutsvc/internal/ledger"
+)
+
+const (
+	// parallel is how many programs are paid at once.
+	parallel = 4
+	// retryAfter is how long to wait after an error.
+	retryAfter = time.Second
+)
+
+// A Runner works payout runs to their end, one at a time for each program. What
+// it is told before Run begins then; make it with NewRunner.
+type Runner struct {
+	worker *ledger.Worker
+	slots  chan struct{} // one for each program that is being paid
+
+	mu     sync.Mutex
+	queues map[string][]*job // by program; there is one, maybe empty, while a goroutine serves it
+	// begin has a goroutine serve a program. Nil before Run, and when it is over.
+	begin func(program string)
+	over  bool
+}
+
+// A job is to work one run.
+type job struct {
+	name      ledger.RunName
+	scheduled bool          // the scheduler wants it started first
+	done      chan struct{} // closed when the run is finished, or the Runner is over
+}
+
+// NewRunner returns a Runner that works runs with a worker.
+func NewRunner(worker *ledger.Worker) *Runner {
+	return &Runner{worker: worker, slots: make(chan struct{}, parallel), queues: map[string][]*job{}}
+}
+
+// Resume has a run worked that was started. What it returns is closed when the
+// run is finished, or left to be resumed when the service starts again.
+func (r *Runner) Resume(name ledger.RunName) <-chan struct{} { return r.submit(name, false) }
+
+// Start has a run started on behalf of the scheduler, and worked, after all runs
+// of its program that were handed in before.
+func (r *Runner) Start(name ledger.RunName) { r.submit(name, true) }
+
+func (r *Runner) submit(name ledger.RunName, scheduled bool) <-chan struct{} {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	queue, served := r.queues[name.Program]
+	// A job that has begun is not counted: since then the run may have been started again.
+	for _, waiting := range queue {
+		if waiting.name == name {
+			waiting.scheduled = waiting.scheduled || scheduled
+			return waiting.done
+		}
+	}
+	j := &job{name: name, scheduled: scheduled, done: make(chan struct{})}
+	if r.over {
+		close(j.done)
+		return j.done
+	}
+	r.queues[name.Program] = append(queue, j)
+	if !served && r.begin != nil {
+		r.begin(name.Program)
+	}
+	return j.done
+}
+
+// Run resumes what was left unfinished, and works until ctx is done. It returns
+// when nothing is being worked any more: runs stop between two pages of plans.
+func (r *Runner) Run(ctx context.Context) {
+	var working sync.WaitGroup
+	r.open(func(program string) { working.Go(func() { r.serve(ctx, program) }) })
+	r.resumeUnfinished(ctx)
+	<-ctx.Done()
+	r.close()
+	working.Wait()
+}
+
+// open begins what was submitted before.
+func (r *Runner) open(begin func(program string)) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.begin = begin
+	for program := range r.queues {
+		begin(program)
+	}
+}
+
+// close lets go of whoever waits for what will not be done.
+func (r *Runner) close() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.over = true
+	for program, queue := range r.queues {
+		for _, j := range queue {
+			close(j.done)
+		}
+		r.queues[program] = nil
+	}
+}
+
+// resumeUnfinished submits the runs that an earlier process left, oldest first.
+func (r *Runner) resumeUnfinished(ctx context.Context) {
+	var unfinished []ledger.RunName
+	r.retry(ctx, "unfinished payout runs can't be read", func() (err error) {
+		unfinished, err = r.worker.Ledger.Unfinished(ctx)
+		return err
+	})
+	for _, name := range unfinished {
+		r.Resume(name)
+	}
+}
+
+// serve works the jobs of a program until there is none.
+func (r *Runner) serve(ctx context.Context, program string) {
+	select {
+	case r.slots <- struct{}{}:
+		defer func() { <-r.slots }()
+	case <-ctx.Done():
+		return // close answers for the jobs
+	}
+	for j := r.next(program); j != nil; j = r.next(program) {
+		r.work(ctx, j)
+		close(j.done)
+	}
+}
+
+// next takes the program's next job; nil ends its serving.
+func (r *Runner) next(program string) *job {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	queue := r.queues[program]
+	if len(queue) == 0 {
+		delete(r.queues, program)
+		return nil
+	}
+	r.queues[program] = queue[1:]
+	return queue[0]
+}
+
+// work works a run until it is finished, or ctx is done. An error is no reason
+// to give up: what is due stays due.
+func (r *Runner) work(ctx context.Context, j *job) {
+	log := r.worker.Log.With("program", j.name.Program, "pay_date", j.name.PayDate.String())
+	if j.scheduled {
+		r.retry(ctx, "a payout run can't be started", func() error {
+			_, err := r.worker.Ledger.Start(ctx, ledger.StartRequest{RunName: j.name, Now: r.worker.Clock(), Scheduled: true})
+			return err
+		})
+	}
+	r.retry(ctx, "a payout run can't be worked", func() error {
+		run, err := r.worker.Work(ctx, j.name)
+		if err == nil {
+			log.InfoContext(ctx, "payout run finished", "state", run.State, "payouts", run.PayoutsCount, "failures", run.FailuresCount)
+		}
+		return err
+	})
+}
+
+// retry tries until there is no error, or ctx is done.
+func (r *Runner) retry(ctx context.Context, message string, try func() error) {
+	for ctx.Err() == nil {
+		err := try()
+		if err == nil || ctx.Err() != nil {
+			return
+		}
+		r.worker.Log.ErrorContext(ctx, message, "error", err)
+		if r.worker.Wait(ctx, retryAfter) != nil {
+			return
+		}
+	}
+}

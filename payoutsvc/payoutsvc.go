@@ -1,0 +1,149 @@
+// Package payoutsvc is the payout service: it records what plans earn, and pays
+// it on the 15th of the following month.
+package payoutsvc
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"sync"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/health/grpc_health_v1"
+
+	"github.com/incentives-dev/incentives/internal/clock"
+	"github.com/incentives-dev/incentives/internal/rpc"
+	"github.com/incentives-dev/incentives/internal/store"
+	"github.com/incentives-dev/incentives/internal/store/storeurl"
+	"github.com/incentives-dev/incentives/payoutsvc/internal/ledger"
+	"github.com/incentives-dev/incentives/payoutsvc/internal/payoutrpc"
+	"github.com/incentives-dev/incentives/payoutsvc/internal/schedule"
+	"github.com/incentives-dev/incentives/payoutsvc/internal/terms"
+	payoutv1 "github.com/incentives-dev/incentives/proto/incentives/payout/v1"
+	planv1 "github.com/incentives-dev/incentives/proto/incentives/plan/v1"
+)
+
+// Config are the settings of the service.
+type Config struct {
+	Listen          string        `help:"Address to serve gRPC on." default:"127.0.0.1:9002"`
+	Store           string        `help:"Store of earnings and payouts, as a URL." default:"pebble:./incentives-data/payoutsvc"`
+	Plansvc         string        `help:"Address of plansvc, which knows the terms of plans." default:"127.0.0.1:9001"`
+	ShutdownTimeout time.Duration `help:"How long to wait for calls in flight on shutdown." default:"10s"`
+
+	// OnListen, if set, is told the address that the service listens on.
+	OnListen func(net.Addr) `kong:"-"`
+	// Clock tells the time; the machine's where it is nil.
+	Clock clock.Clock `kong:"-"`
+	// Log is where the service reports; slog's default where it is nil.
+	Log *slog.Logger `kong:"-"`
+}
+
+const (
+	patience      = 2 * time.Second        // of CreatePayoutRun, as its proto says
+	watchInterval = 300 * time.Millisecond // of WatchPayoutRun
+)
+
+// Run serves until ctx is done, then finishes what is in flight and returns
+// nil. It starts without plansvc, and is ready when plansvc is. An error is one
+// line for an operator.
+func Run(ctx context.Context, config Config) (err error) {
+	if config.Clock == nil {
+		config.Clock = clock.Real()
+	}
+	if config.Log == nil {
+		config.Log = slog.Default()
+	}
+	listener, err := rpc.Listen(ctx, config.Listen)
+	if err != nil {
+		return fmt.Errorf("payoutsvc: %w", err)
+	}
+	defer listener.Close()
+	db, err := storeurl.Open(config.Store, config.Log)
+	if err != nil {
+		return fmt.Errorf("payoutsvc: %w", err)
+	}
+	defer func() {
+		if closing := db.Close(); err == nil && closing != nil {
+			err = fmt.Errorf("payoutsvc: close the store: %w", closing)
+		}
+	}()
+	plansvc, err := rpc.Dial(config.Plansvc)
+	if err != nil {
+		return fmt.Errorf("payoutsvc: plansvc at %q: %w", config.Plansvc, err)
+	}
+	defer plansvc.Close()
+	plans, err := terms.New(planv1.NewPlanServiceClient(plansvc), config.Clock)
+	if err != nil {
+		return fmt.Errorf("payoutsvc: %w", err)
+	}
+	if config.OnListen != nil {
+		config.OnListen(listener.Addr())
+	}
+	return config.serve(ctx, listener, parts{db: db, plansvc: plansvc, terms: plans})
+}
+
+// parts are what the service is made of, and has to be closed when it is over.
+type parts struct {
+	db      store.DB
+	plansvc *grpc.ClientConn
+	terms   *terms.Client
+}
+
+// serve answers calls and carries out payout runs until ctx is done, and
+// returns when neither is in flight any more.
+func (c Config) serve(ctx context.Context, listener net.Listener, p parts) error {
+	book := ledger.New(p.db)
+	runner := schedule.NewRunner(&ledger.Worker{Ledger: book, Terms: p.terms, Clock: c.Clock, Wait: wait, Log: c.Log})
+	scheduler := schedule.Scheduler{
+		Programs: p.terms.Programs, LastScheduled: book.LastScheduled, Start: runner.Start, Clock: c.Clock, Wait: wait, Log: c.Log,
+	}
+	drain := make(chan struct{})
+	service := &payoutrpc.Service{
+		Ledger: book, Terms: p.terms, Runner: runner, Clock: c.Clock, Log: c.Log,
+		Drain: drain, Patience: patience, WatchInterval: watchInterval,
+	}
+	server := rpc.Server{
+		Name: "payoutsvc", Listener: listener, Ready: p.ready, Drain: drain, Deadline: c.ShutdownTimeout, Log: c.Log,
+		Register: func(r grpc.ServiceRegistrar) { payoutv1.RegisterPayoutServiceServer(r, service) },
+	}
+
+	var background sync.WaitGroup
+	defer background.Wait()
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	background.Go(func() { runner.Run(ctx) })
+	background.Go(func() { scheduler.Run(ctx) })
+	return server.Serve(ctx)
+}
+
+// ready says why the service can't work now: its store or plansvc is out.
+func (p parts) ready(ctx context.Context) error {
+	// What the key holds does not matter, nor whether there is one.
+	if _, err := p.db.Get(ctx, 0, store.Key{Collection: "ready"}); err != nil {
+		return fmt.Errorf("the store: %w", err)
+	}
+	answer, err := grpc_health_v1.NewHealthClient(p.plansvc).Check(ctx, &grpc_health_v1.HealthCheckRequest{
+		Service: planv1.PlanService_ServiceDesc.ServiceName,
+	})
+	if err != nil {
+		return fmt.Errorf("plansvc at %s can't be reached", p.plansvc.Target())
+	}
+	if answer.GetStatus() != grpc_health_v1.HealthCheckResponse_SERVING {
+		return fmt.Errorf("plansvc at %s is not ready", p.plansvc.Target())
+	}
+	return nil
+}
+
+// wait returns after a duration, or with the context's error when that is done earlier.
+func wait(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
