@@ -91,9 +91,11 @@ func TestNewProgram_Violations(t *testing.T) {
 		}, nil},
 		{"years that overlap by a day, are inside, and the same", func(c *plan.ProgramContent) {
 			c.ProgramYears = append(c.ProgramYears,
-				year("touch", "2026-06-30", "2027-06-30"), year("inside", "2025-08-01", "2025-08-01"), year("around", "2020-01-01", "2030-01-01"))
+				year("touches", "2026-06-30", "2027-06-30"), year("touched", "2024-07-01", "2025-07-01"),
+				year("inside", "2025-08-01", "2025-08-01"), year("around", "2020-01-01", "2030-01-01"))
 		}, []string{
 			"program.program_years[1] PROGRAM_YEARS_OVERLAP", "program.program_years[2] PROGRAM_YEARS_OVERLAP", "program.program_years[3] PROGRAM_YEARS_OVERLAP",
+			"program.program_years[4] PROGRAM_YEARS_OVERLAP",
 		}},
 		{"reviewer domains", func(c *plan.ProgramContent) {
 			c.ReviewerEmailDomains = []string{"", "@contoso.com", "a..b", "contoso.com.", "*.contoso.com", "con toso.com", strings.Repeat("a.", 127) + "a", strings.Repeat("a", 64)}

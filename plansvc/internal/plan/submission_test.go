@@ -42,6 +42,7 @@ func TestL7_SubmittingChecksTheWhole(t *testing.T) {
 		{name: "reviewer in a subdomain", change: func(p *plan.Plan) { p.ReviewerEmail = "ana@eu.contoso.com" }, want: []string{"reviewer_email REVIEWER_DOMAIN_UNKNOWN"}},
 		{name: "reviewer in a domain that ends alike", change: func(p *plan.Plan) { p.ReviewerEmail = "ana@notcontoso.com" }, want: []string{"reviewer_email REVIEWER_DOMAIN_UNKNOWN"}},
 		{name: "reviewer with two at signs", change: func(p *plan.Plan) { p.ReviewerEmail = `"contoso.com@x"@fabrikam.com` }, want: []string{"reviewer_email REVIEWER_DOMAIN_UNKNOWN"}},
+		{name: "reviewer with an at sign in quotes", change: func(p *plan.Plan) { p.ReviewerEmail = `"a@b"@contoso.com` }},
 		{name: "program without reviewers", program: func(c *plan.ProgramContent) { c.ReviewerEmailDomains = nil }, want: []string{"reviewer_email REVIEWER_DOMAIN_UNKNOWN"}},
 		{name: "no campaign", change: func(p *plan.Plan) { p.Campaigns = nil }, want: []string{"campaigns FIELD_REQUIRED"}},
 		{name: "no activity", change: func(p *plan.Plan) { p.Campaigns[0].Activities = nil }, want: []string{"campaigns[0].activities FIELD_REQUIRED"}},
