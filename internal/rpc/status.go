@@ -15,8 +15,8 @@ import (
 	"github.com/incentives-dev/incentives/internal/store"
 )
 
-// errorDomain is the domain of every ErrorInfo: who defines its reasons.
-const errorDomain = "incentives.dev"
+// ErrorDomain is the domain of every ErrorInfo: who defines its reasons.
+const ErrorDomain = "incentives.dev"
 
 // retryDelay is how long a caller is asked to wait before it tries again.
 const retryDelay = time.Second
@@ -63,7 +63,7 @@ func fromFault(e *fault.Error) *status.Status {
 	if !ok {
 		code = codes.Internal
 	}
-	details := []protoadapt.MessageV1{&errdetails.ErrorInfo{Reason: e.Reason, Domain: errorDomain, Metadata: e.Details}}
+	details := []protoadapt.MessageV1{&errdetails.ErrorInfo{Reason: e.Reason, Domain: ErrorDomain, Metadata: e.Details}}
 	if len(e.Fields) > 0 {
 		request := &errdetails.BadRequest{}
 		for _, f := range e.Fields {
