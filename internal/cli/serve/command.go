@@ -1,0 +1,178 @@
+package serve
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"path/filepath"
+	"time"
+
+	"github.com/incentives-dev/incentives/gateway"
+	"github.com/incentives-dev/incentives/internal/cli"
+	"github.com/incentives-dev/incentives/internal/clock"
+	"github.com/incentives-dev/incentives/payoutsvc"
+	"github.com/incentives-dev/incentives/plansvc"
+)
+
+// logFlag says how much a service reports, on standard error.
+type logFlag struct {
+	LogLevel slog.Level `default:"info" placeholder:"LEVEL" help:"What to report on standard error: debug, info, warn or error (default ${default})."`
+}
+
+func (f logFlag) logger(console *cli.Console) *slog.Logger {
+	return slog.New(slog.NewTextHandler(console.Err, &slog.HandlerOptions{Level: f.LogLevel}))
+}
+
+// clockFlag moves the clock.
+type clockFlag struct {
+	At moment `placeholder:"TIME" help:"For development only, and on loopback only: start the clock at another time, such as 2026-05-15T09:00:00-07:00, so that a year can be rehearsed in minutes."`
+}
+
+// A moment is a time in a flag.
+type moment struct{ time.Time }
+
+// UnmarshalText reads RFC 3339, and says so where it cannot.
+func (m *moment) UnmarshalText(text []byte) error {
+	if err := m.Time.UnmarshalText(text); err != nil {
+		return fmt.Errorf("%q is not a time with its zone, such as 2026-05-15T09:00:00-07:00", text)
+	}
+	return nil
+}
+
+// clock is the clock for a process that listens on addresses.
+func (f clockFlag) clock(addresses ...string) (clock.Clock, error) {
+	if f.At.IsZero() {
+		return clock.Real(), nil
+	}
+	for _, address := range addresses {
+		if !onLoopback(address) {
+			return nil, fmt.Errorf("--at is for development, and refused off loopback: %s is not on it", address)
+		}
+	}
+	return clock.StartingAt(f.At.Time), nil
+}
+
+// onLoopback tells whether an address can be reached from this machine alone.
+func onLoopback(address string) bool {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return false
+	}
+	ip, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && ip.IsLoopback()
+}
+
+// printAddress prints the line that says where a part listens.
+func printAddress(console *cli.Console, name, address string) {
+	if name == gatewayName {
+		address = "http://" + address
+	}
+	console.Printf("%-9s  %s\n", name, address)
+}
+
+// Serve is the command `serve`.
+type Serve struct {
+	Listen          string        `default:"127.0.0.1:8080" placeholder:"HOST:PORT" help:"Where the JSON gateway listens (default ${default}); port 0 is any free one."`
+	Plansvc         string        `default:"127.0.0.1:9001" placeholder:"HOST:PORT" help:"Where the plan service listens for gRPC (default ${default})."`
+	Payoutsvc       string        `default:"127.0.0.1:9002" placeholder:"HOST:PORT" help:"Where the payout service listens for gRPC (default ${default})."`
+	Data            string        `default:"./incentives-data" placeholder:"FOLDER" help:"Where the data is kept (default ${default}); made where there is none."`
+	ShutdownTimeout time.Duration `default:"10s" help:"How long to finish what is in flight when told to end, such as 10s or 1m."`
+	clockFlag
+	logFlag
+}
+
+// Help is printed below the flags' list by --help.
+func (Serve) Help() string {
+	return `Prints where each part listens, and "ready" when all of it can work. Ctrl-C or SIGTERM ends it when what is in
+flight is finished; a second one ends it at once.
+
+    incentives serve
+    incentives serve --at 2026-05-15T09:00:00-07:00 --data ./rehearsal
+    curl http://127.0.0.1:8080/readyz`
+}
+
+// Run serves.
+func (c *Serve) Run(ctx context.Context, console *cli.Console) error {
+	now, err := c.clock(c.Listen, c.Plansvc, c.Payoutsvc)
+	if err != nil {
+		return err
+	}
+	return System{
+		Listen: c.Listen, Plansvc: c.Plansvc, Payoutsvc: c.Payoutsvc,
+		PlanStore: "pebble:" + filepath.Join(c.Data, plansvcName), PayoutStore: "pebble:" + filepath.Join(c.Data, payoutsvcName),
+		ShutdownTimeout: c.ShutdownTimeout, Clock: now, Log: c.logger(console),
+		Listening: func(name, address string) { printAddress(console, name, address) },
+		Ready:     func(Addresses) { console.Printf("ready\n") },
+	}.Run(ctx)
+}
+
+// Plansvc is the command `plansvc`.
+type Plansvc struct {
+	plansvc.Config
+	clockFlag
+	logFlag
+}
+
+// Help is printed below the flags' list by --help.
+func (Plansvc) Help() string {
+	return `It owns its store, which no other process can use meanwhile.
+
+    incentives plansvc --listen 10.0.0.5:9001 --store pebble:/var/lib/incentives/plansvc`
+}
+
+// Run serves.
+func (c *Plansvc) Run(ctx context.Context, console *cli.Console) (err error) {
+	if c.Clock, err = c.clock(c.Listen); err != nil {
+		return err
+	}
+	c.Log = c.logger(console)
+	c.OnListen = func(address net.Addr) { printAddress(console, plansvcName, address.String()) }
+	return plansvc.Run(ctx, c.Config)
+}
+
+// Payoutsvc is the command `payoutsvc`.
+type Payoutsvc struct {
+	payoutsvc.Config
+	clockFlag
+	logFlag
+}
+
+// Help is printed below the flags' list by --help.
+func (Payoutsvc) Help() string {
+	return `It can start before the plan service, and is ready when that one is. It starts the payout runs of the 15th by
+itself.
+
+    incentives payoutsvc --plansvc 10.0.0.5:9001 --listen 10.0.0.6:9002 --store pebble:/var/lib/incentives/payoutsvc`
+}
+
+// Run serves.
+func (c *Payoutsvc) Run(ctx context.Context, console *cli.Console) (err error) {
+	if c.Clock, err = c.clock(c.Listen); err != nil {
+		return err
+	}
+	c.Log = c.logger(console)
+	c.OnListen = func(address net.Addr) { printAddress(console, payoutsvcName, address.String()) }
+	return payoutsvc.Run(ctx, c.Config)
+}
+
+// Gateway is the command `gateway`.
+type Gateway struct {
+	gateway.Config
+	logFlag
+}
+
+// Help is printed below the flags' list by --help.
+func (Gateway) Help() string {
+	return `It can start before the services; /readyz answers 200 when both of them are ready.
+
+    incentives gateway --listen 10.0.0.4:8080 --plansvc 10.0.0.5:9001 --payoutsvc 10.0.0.6:9002`
+}
+
+// Run serves.
+func (c *Gateway) Run(ctx context.Context, console *cli.Console) error {
+	c.Log = c.logger(console)
+	c.OnListen = func(address net.Addr) { printAddress(console, gatewayName, address.String()) }
+	return gateway.Run(ctx, c.Config)
+}
