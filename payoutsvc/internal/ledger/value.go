@@ -89,12 +89,17 @@ func parseTime(text string) (time.Time, error) {
 	return time.Unix(seconds, int64(nanos)).UTC(), nil
 }
 
-// parseTotal reads a total in minor units; what is absent is nothing.
+// parseTotal reads a total in minor units; what is absent is nothing. Only the
+// form that is ever written is one: what a counter would refuse to be added to
+// is not paid from, either.
 func parseTotal(key store.Key, value []byte) (int64, error) {
 	if value == nil {
 		return 0, nil
 	}
 	n, err := strconv.ParseInt(string(value), 10, 64)
+	if err == nil && strconv.FormatInt(n, 10) != string(value) {
+		err = fmt.Errorf("%q is not how a total is written", value)
+	}
 	if err != nil {
 		return 0, damaged(key, err)
 	}
