@@ -90,6 +90,10 @@ breaking: tools .third_party/.printed ## check that the protos stay compatible w
 	git archive "$(AGAINST)" buf.yaml proto | tar -x -C "$$release" && cp -r .third_party "$$release" && \
 	$(BUF) breaking --against "$$release"
 
+.PHONY: walk
+walk: build tools ## do what README.md's walk says, word for word, and check where it ends
+	.ci/walk
+
 .PHONY: ci
 ci: ## run all that continuous integration runs
 	.ci/run
@@ -116,6 +120,7 @@ endef
 tools: ## install the pinned tools into .tools
 $(eval $(call tool,buf,github.com/bufbuild/buf/cmd/buf,v1.75.0))
 $(eval $(call tool,golangci-lint,github.com/golangci/golangci-lint/v2/cmd/golangci-lint,v2.15.0))
+$(eval $(call tool,grpcurl,github.com/fullstorydev/grpcurl/cmd/grpcurl,v1.9.4))
 # Generated code must match the modules that it is compiled with: these two versions are those of go.mod.
 $(eval $(call tool,protoc-gen-go,google.golang.org/protobuf/cmd/protoc-gen-go,v1.36.12))
 $(eval $(call tool,protoc-gen-grpc-gateway,github.com/grpc-ecosystem/grpc-gateway/v2/protoc-gen-grpc-gateway,v2.33.0))
