@@ -60,27 +60,23 @@ func validEarningID(id string) bool {
 func Name(v *fault.Violations, path, pattern, name string) []string {
 	want, got := strings.Split(pattern, "/"), strings.Split(name, "/")
 	values := make([]string, 0, 3)
-	for i, w := range want {
-		if len(got) != len(want) {
-			break
+	matches := len(got) == len(want)
+	for i := 0; matches && i < len(want); i++ {
+		variable := strings.Trim(want[i], "{}")
+		if variable == want[i] { // a fixed part
+			matches = got[i] == want[i]
+			continue
 		}
-		variable := strings.Trim(w, "{}")
 		valid, special := segments[variable]
-		switch {
-		case variable == w && w != got[i], // a fixed part
-			variable != w && special && !valid(got[i]),
-			variable != w && !special && !ValidID(got[i]):
-		case variable != w:
-			values = append(values, got[i])
-			continue
-		default:
-			continue
+		if !special {
+			valid = ValidID
 		}
-		break
+		matches = valid(got[i])
+		values = append(values, got[i])
 	}
-	if wanted := strings.Count(pattern, "{"); len(values) != wanted || len(got) != len(want) {
+	if !matches {
 		malformed(v, path, pattern, name)
-		return make([]string, wanted)
+		return make([]string, strings.Count(pattern, "{"))
 	}
 	return values
 }

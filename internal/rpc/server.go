@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/health"
 	"google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/reflection"
@@ -54,8 +53,9 @@ func Draining() error {
 	return fault.New(fault.Unavailable, "SERVER_STOPPING", "the server is stopping: send what was not answered again")
 }
 
-// Serve serves until ctx is done, then stops, and returns when nothing is in
-// flight any more, or the deadline has passed.
+// Serve serves until ctx is done or the listener fails, then stops. It returns
+// when nothing is in flight any more: after the deadline all that is left is cut
+// off, and its handlers have to notice by their contexts.
 func (s *Server) Serve(ctx context.Context) error {
 	server := grpc.NewServer(
 		grpc.UnaryInterceptor(unary(s.Log)),
@@ -64,27 +64,26 @@ func (s *Server) Serve(ctx context.Context) error {
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 5 * time.Second, PermitWithoutStream: true}),
 		grpc.WaitForHandlers(true),
 	)
-	state := health.NewServer()
-	state.SetServingStatus("", grpc_health_v1.HealthCheckResponse_NOT_SERVING)
-	grpc_health_v1.RegisterHealthServer(server, state)
 	s.Register(server)
 	reflection.Register(server)
+	state := newState(server, s.Drain)
 
 	watched, stopWatching := context.WithCancel(ctx)
 	defer stopWatching()
-	go s.watchReadiness(watched, state, names(server))
+	go s.watchReadiness(watched, state)
 
 	failed := make(chan error, 1)
 	go func() { failed <- server.Serve(s.Listener) }()
+	var failure error
 	select {
 	case err := <-failed:
-		return fmt.Errorf("%s on %s: %w", s.Name, s.Listener.Addr(), err)
+		failure = fmt.Errorf("%s on %s: %w", s.Name, s.Listener.Addr(), err)
 	case <-ctx.Done():
 	}
 	state.Shutdown()
 	close(s.Drain)
 	s.stop(server)
-	return nil
+	return failure
 }
 
 // stop waits for what is in flight, up to the deadline, then cuts it off.
@@ -105,16 +104,8 @@ func (s *Server) stop(server *grpc.Server) {
 	}
 }
 
-func names(server *grpc.Server) []string {
-	all := []string{""}
-	for name := range server.GetServiceInfo() {
-		all = append(all, name)
-	}
-	return all
-}
-
-// watchReadiness keeps the health of all services up to date.
-func (s *Server) watchReadiness(ctx context.Context, state *health.Server, services []string) {
+// watchReadiness keeps the state of all services up to date.
+func (s *Server) watchReadiness(ctx context.Context, state *state) {
 	ticker := time.NewTicker(readyInterval)
 	defer ticker.Stop()
 	for was := ""; ; {
@@ -132,9 +123,7 @@ func (s *Server) watchReadiness(ctx context.Context, state *health.Server, servi
 			s.Log.Info("readiness", "service", s.Name, "is", is)
 			was = is
 		}
-		for _, name := range services {
-			state.SetServingStatus(name, status)
-		}
+		state.set(status)
 		select {
 		case <-ctx.Done():
 			return

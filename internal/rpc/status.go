@@ -3,6 +3,7 @@ package rpc
 import (
 	"context"
 	"errors"
+	"strings"
 	"time"
 
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
@@ -40,9 +41,11 @@ var kinds = map[fault.Kind]codes.Code{
 // Internal, its text hidden; hidden is true then, and the text belongs in the log.
 func Status(err error) (s *status.Status, hidden bool) {
 	if refusal, ok := errors.AsType[*fault.Error](err); ok {
-		return fromFault(refusal), false
+		if _, known := kinds[refusal.Kind]; known { // one whose kind was forgotten is a defect
+			return fromFault(refusal), false
+		}
 	}
-	if s, ok := status.FromError(err); ok {
+	if s, ok := carried(err); ok {
 		return s, false
 	}
 	switch {
@@ -63,29 +66,50 @@ func fromFault(e *fault.Error) *status.Status {
 	if !ok {
 		code = codes.Internal
 	}
-	details := []protoadapt.MessageV1{&errdetails.ErrorInfo{Reason: e.Reason, Domain: ErrorDomain, Metadata: e.Details}}
+	info := &errdetails.ErrorInfo{Reason: e.Reason, Domain: ErrorDomain, Metadata: make(map[string]string, len(e.Details))}
+	for key, value := range e.Details {
+		info.Metadata[key] = text(value)
+	}
+	details := []protoadapt.MessageV1{info}
 	if len(e.Fields) > 0 {
 		request := &errdetails.BadRequest{}
 		for _, f := range e.Fields {
 			request.FieldViolations = append(request.FieldViolations,
-				&errdetails.BadRequest_FieldViolation{Field: f.Path, Description: f.Message, Reason: f.Reason})
+				&errdetails.BadRequest_FieldViolation{Field: text(f.Path), Description: text(f.Message), Reason: f.Reason})
 		}
 		details = append(details, request)
 	}
 	if code == codes.Unavailable || code == codes.ResourceExhausted {
 		details = append(details, &errdetails.RetryInfo{RetryDelay: durationpb.New(retryDelay)})
 	}
-	s, err := status.New(code, e.Message).WithDetails(details...)
-	if err != nil { // a detail that can't be marshalled, such as a text that is no UTF-8
+	s, err := status.New(code, text(e.Message)).WithDetails(details...)
+	if err != nil { // a detail that can't be marshalled: its texts are mended, so there is none
 		return status.New(code, e.Reason)
 	}
 	return s
 }
 
+// text is s in UTF-8: a status with a text that is none would lose its details on the way.
+func text(s string) string { return strings.ToValidUTF8(s, "\uFFFD") }
+
+// carried is the status in err's chain, as it is: status.FromError would add the
+// texts around it to its message, such as gRPC's own about attempts.
+func carried(err error) (s *status.Status, ok bool) {
+	carrier, ok := errors.AsType[interface {
+		error
+		GRPCStatus() *status.Status
+	}](err)
+	if !ok {
+		return nil, false
+	}
+	s = carrier.GRPCStatus()
+	return s, s != nil
+}
+
 // FromStatus is the *fault.Error that a status was made from, where err is a
 // status of one of the kinds of refusal; else it is err.
 func FromStatus(err error) error {
-	s, ok := status.FromError(err)
+	s, ok := carried(err)
 	if !ok {
 		return err
 	}

@@ -1,0 +1,136 @@
+package rpc_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"strings"
+	"testing"
+	"testing/synctest"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/wrapperspb"
+
+	"github.com/incentives-dev/incentives/internal/fault"
+	"github.com/incentives-dev/incentives/internal/rpc"
+)
+
+// sized is the value of a message that has so many bytes.
+func sized(t *testing.T, size int) []byte {
+	t.Helper()
+	const around = 5 // its field's number and length
+	value := make([]byte, size-around)
+	if got := proto.Size(wrapperspb.Bytes(value)); got != size {
+		t.Fatalf("the message has %d bytes, want %d", got, size)
+	}
+	return value
+}
+
+// echoing answers as long as messages come.
+func echoing() service {
+	return service{
+		call: func(context.Context, *bytesValue) (*bytesValue, error) { return &bytesValue{}, nil },
+		stream: func(stream grpc.ServerStream) error {
+			for {
+				if err := stream.RecvMsg(&bytesValue{}); err != nil {
+					if errors.Is(err, io.EOF) {
+						return nil
+					}
+					return err
+				}
+				if err := stream.SendMsg(&bytesValue{}); err != nil {
+					return err
+				}
+			}
+		},
+	}
+}
+
+func TestMessageLimit(t *testing.T) {
+	if rpc.MessageLimit != 4<<20 {
+		t.Errorf("the limit is %d bytes, want 4 MiB", rpc.MessageLimit)
+	}
+	synctest.Test(t, func(t *testing.T) {
+		server := start(t, echoing())
+		streamed := func(ctx context.Context, value []byte) error {
+			stream, err := server.conn.NewStream(ctx, &grpc.StreamDesc{ServerStreams: true, ClientStreams: true}, streamMethod)
+			if err != nil {
+				return err
+			}
+			if err := stream.SendMsg(wrapperspb.Bytes(value)); err != nil && !errors.Is(err, io.EOF) {
+				return err
+			}
+			if err := stream.RecvMsg(&bytesValue{}); err != nil {
+				return err
+			}
+			if err := stream.CloseSend(); err != nil {
+				return err
+			}
+			if err := stream.RecvMsg(&bytesValue{}); !errors.Is(err, io.EOF) {
+				return err
+			}
+			return nil
+		}
+		for _, test := range []struct {
+			name   string
+			size   int
+			code   codes.Code
+			reason string
+		}{
+			{"the largest", rpc.MessageLimit, codes.OK, ""},
+			{"one byte more", rpc.MessageLimit + 1, codes.ResourceExhausted, "MESSAGE_TOO_LARGE"},
+			{"more than gRPC reads", 4*rpc.MessageLimit + 1, codes.ResourceExhausted, ""},
+		} {
+			value := sized(t, test.size)
+			for kind, call := range map[string]func(context.Context, []byte) error{"unary": server.call, "stream": streamed} {
+				err := call(t.Context(), value)
+				if status.Code(err) != test.code || fault.ReasonOf(rpc.FromStatus(err)) != test.reason {
+					t.Errorf("%s, %s: %v, want %s with the reason %q", test.name, kind, err, test.code, test.reason)
+				}
+			}
+		}
+		if err := server.call(t.Context(), nil); err != nil {
+			t.Errorf("a call after those that were refused: %v, want none", err)
+		}
+	})
+}
+
+func TestPanic_IsInternalAndTheServerLives(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const secret = "hunter2"
+		service := echoing()
+		answer := service.call
+		service.call = func(ctx context.Context, request *bytesValue) (*bytesValue, error) {
+			if len(request.GetValue()) > 0 {
+				panic(secret)
+			}
+			return answer(ctx, request)
+		}
+		service.stream = func(grpc.ServerStream) error { panic(secret) }
+		server := start(t, service)
+		for _, test := range []struct {
+			name, method string
+			call         func() error
+		}{
+			{"unary", callMethod, func() error { return server.call(t.Context(), []byte("x")) }},
+			{"stream", streamMethod, func() error { return server.open(t).RecvMsg(&bytesValue{}) }},
+		} {
+			server.log.clear()
+			err := test.call()
+			if s := status.Convert(err); s.Code() != codes.Internal || reasonOf(s) != "INTERNAL" || strings.Contains(s.Proto().String(), secret) {
+				t.Errorf("%s: the caller gets %v, want INTERNAL and no word of the panic", test.name, err)
+			}
+			lines := server.log.lines("call failed")
+			if len(lines) != 1 || !strings.Contains(lines[0], test.method) || !strings.Contains(lines[0], secret) ||
+				!strings.Contains(lines[0], "intercept_test.go") {
+				t.Errorf("%s: logged %q, want one line with the method, the panic and where it was", test.name, lines)
+			}
+			if err := server.call(t.Context(), nil); err != nil {
+				t.Errorf("%s: the next call: %v, want none", test.name, err)
+			}
+		}
+	})
+}
