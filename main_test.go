@@ -120,7 +120,7 @@ func TestHelp(t *testing.T) {
 		if !strings.HasSuffix(command.Help, ".") {
 			t.Errorf("%s: help %q is no sentence", path, command.Help)
 		}
-		if !strings.Contains(command.Detail, "    "+path) {
+		if !strings.Contains(command.Detail, "\n    "+path) { // at the very beginning it would lose its indentation
 			t.Errorf("%s: the help has no example", path)
 		}
 		for _, flag := range command.Flags {
@@ -240,7 +240,10 @@ func TestServeSaysWhyItCannotStart(t *testing.T) {
 		{"payoutsvc's port in use", anyPorts(t.TempDir(), "--payoutsvc", port), port},
 		{"data folder is a file", anyPorts(file), file},
 		{"data folder of another process", anyPorts(held), held},
+		{"data folder in a file", anyPorts(filepath.Join(file, "data")), file},
 		{"another time off loopback", anyPorts(t.TempDir(), "--at", "2026-05-15T00:00:00Z", "--listen", "0.0.0.0:0"), "refused off loopback"},
+		{"another time off loopback, for plansvc", anyPorts(t.TempDir(), "--at", "2026-05-15T00:00:00Z", "--plansvc", "0.0.0.0:0"), "refused off loopback"},
+		{"another time under a name", anyPorts(t.TempDir(), "--at", "2026-05-15T00:00:00Z", "--payoutsvc", "example.com:0"), "refused off loopback"},
 		{"no port", anyPorts(t.TempDir(), "--listen", "127.0.0.1"), "127.0.0.1"},
 		{"one service: port in use", []string{"plansvc", "--listen", port, "--store", "pebble:" + t.TempDir()}, port},
 		{"one service: unknown store", []string{"payoutsvc", "--listen", "127.0.0.1:0", "--store", "paper:" + t.TempDir()}, "paper"},
@@ -261,10 +264,48 @@ func TestServeSaysWhyItCannotStart(t *testing.T) {
 	holder.end(0)
 }
 
-func TestServeRefusesAMalformedTime(t *testing.T) {
-	_, err := start(t, anyPorts(t.TempDir(), "--at", "tomorrow")...).end(1)
-	if !strings.Contains(err, `"tomorrow" is not a time with its zone, such as 2026-05-15T09:00:00-07:00`) {
-		t.Errorf("standard error: %s", err)
+func TestServeRefusesMalformedSettings(t *testing.T) {
+	for _, test := range []struct{ name, flag, value, want string }{
+		{"a time", "--at", "tomorrow", `--at: "tomorrow" is not a time with its zone, such as 2026-05-15T09:00:00-07:00`},
+		{"a time without a zone", "--at", "2026-05-15T09:00:00", `--at: "2026-05-15T09:00:00" is not a time with its zone, such as 2026-05-15T09:00:00-07:00`},
+		{"a level", "--log-level", "loud", `--log-level: "loud" is not debug, info, warn or error`},
+		{"a length of time", "--shutdown-timeout", "5", `--shutdown-timeout: "5" is not a length of time such as 10s or 2m`},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			_, err := start(t, anyPorts(t.TempDir(), test.flag, test.value)...).end(1)
+			want := "incentives: " + test.want + "\nRun \"incentives serve --help\" to see how it is used.\n"
+			if err != want {
+				t.Errorf("standard error:\n%s\nwant\n%s", err, want)
+			}
+		})
+	}
+}
+
+// TestServeTakesSettingsFromTheEnvironment gives every setting there, and no flag.
+func TestServeTakesSettingsFromTheEnvironment(t *testing.T) {
+	data := filepath.Join(t.TempDir(), "data")
+	t.Setenv("INCENTIVES_DATA", data)
+	t.Setenv("INCENTIVES_LISTEN", "127.0.0.1:0")
+	t.Setenv("INCENTIVES_PLANSVC", "127.0.0.1:0")
+	t.Setenv("INCENTIVES_PAYOUTSVC", "127.0.0.1:0")
+	t.Setenv("INCENTIVES_SHUTDOWN_TIMEOUT", "5s")
+	t.Setenv("INCENTIVES_AT", "2020-01-01T00:00:00Z")
+	t.Setenv("INCENTIVES_LOG_LEVEL", "error")
+	p := start(t, "serve")
+	// Not the ports of the flags, which have four digits.
+	for _, pattern := range []string{`^plansvc .*:\d{5}$`, `^payoutsvc .*:\d{5}$`, `^gateway .*:\d{5}$`, `^ready$`} {
+		p.await(pattern)
+	}
+	p.signal(syscall.SIGTERM)
+	if _, err := p.end(0); err != "" {
+		t.Errorf("standard error:\n%s\nwant nothing, since nothing was an error", err)
+	}
+	if _, err := os.Stat(filepath.Join(data, "plansvc")); err != nil {
+		t.Errorf("the data is not where it was said: %v", err)
+	}
+	t.Setenv("INCENTIVES_PAYOUTSVC", "0.0.0.0:0")
+	if _, err := start(t, "serve").end(1); !strings.Contains(err, "--at is for development, and refused off loopback: 0.0.0.0:0") {
+		t.Errorf("standard error:\n%s\nwant that another time is refused off loopback", err)
 	}
 }
 

@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
+	"regexp"
+	"time"
 
 	"github.com/alecthomas/kong"
 )
@@ -42,6 +45,7 @@ func Run(ctx context.Context, grammar any, args []string, console *Console) int 
 		kong.Exit(func(int) { helped = true }), // --help, which kong would end the process with
 		kong.DefaultEnvars("INCENTIVES"),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
+		kong.TypeMapper(reflect.TypeFor[time.Duration](), kong.MapperFunc(readDuration)),
 		kong.BindTo(ctx, (*context.Context)(nil)),
 		kong.Bind(console),
 	)
@@ -49,13 +53,13 @@ func Run(ctx context.Context, grammar any, args []string, console *Console) int 
 		printError(console, fmt.Errorf("the command line is defined wrongly: %w", err))
 		return StatusFailed
 	}
+	parser.Model.HelpFlag.Help = "Show this help."
 	command, err := parser.Parse(args)
 	if helped {
 		return StatusDone
 	}
 	if err != nil {
-		printError(console, err)
-		console.Notef("%s", usageHint(err))
+		console.Notef("incentives: %s\n%s", usageError(err), usageHint(err))
 		return StatusFailed
 	}
 	answer := status(console, command.Run())
@@ -63,6 +67,43 @@ func Run(ctx context.Context, grammar any, args []string, console *Console) int 
 		return status(console, fmt.Errorf("the result cannot be printed: %w", out.failed))
 	}
 	return answer
+}
+
+// readDuration reads a flag that is a length of time.
+func readDuration(ctx *kong.DecodeContext, flag reflect.Value) error {
+	var text string
+	if err := ctx.Scan.PopValueInto("duration", &text); err != nil {
+		return err
+	}
+	length, err := time.ParseDuration(text)
+	if err != nil || length < 0 {
+		return fmt.Errorf("%q is not a length of time such as 10s or 2m", text)
+	}
+	flag.SetInt(int64(length))
+	return nil
+}
+
+// parserWords are what the parser says in words of its own, and what a person would.
+var parserWords = []struct {
+	said  *regexp.Regexp
+	meant string
+}{
+	{regexp.MustCompile(`expected \w+ value but got "EOL" \(<EOL>\)`), "a value is missing"},
+	{
+		regexp.MustCompile(`expected \w+ value but got (".*") \((?:short|long) flag\); perhaps try (--[\w-]+=.*)\?`),
+		"a value is missing, or if $1 is meant, write $2",
+	},
+	{regexp.MustCompile(`expected a valid 64 bit int but got (".*")`), "$1 is not a whole number"},
+	{regexp.MustCompile(`\(from envar `), "(from the environment: "},
+}
+
+// usageError is what is wrong with a command line.
+func usageError(err error) string {
+	text := Plain(err.Error())
+	for _, words := range parserWords {
+		text = words.said.ReplaceAllString(text, words.meant)
+	}
+	return text
 }
 
 // usageHint says where the usage of the command is explained whose parsing failed.

@@ -8,6 +8,7 @@ import (
 	"io"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -19,6 +20,8 @@ import (
 type try struct {
 	What string `arg:"" enum:"succeed,refuse,refuse-twice,break,part,wait"`
 	To   string `default:"nobody"`
+	Wait time.Duration
+	Many int
 }
 
 func (c *try) Run(ctx context.Context, console *cli.Console) error {
@@ -46,6 +49,8 @@ type grammar struct {
 	Try try `cmd:"" help:"Try it."`
 }
 
+const tryHint = "Run \"incentives try --help\" to see how it is used.\n"
+
 func TestRun(t *testing.T) {
 	tests := []struct {
 		name, args, env string
@@ -67,6 +72,15 @@ func TestRun(t *testing.T) {
 		{
 			name: "wrong usage of a command", args: "try succeed --too", status: cli.StatusFailed,
 			err: "incentives: unknown flag --too, did you mean \"--to\"?\nRun \"incentives try --help\" to see how it is used.\n",
+		},
+		{name: "a length of time", args: "try succeed --wait 1m30s --to=me", out: "to me\n"},
+		{name: "no length of time", args: "try succeed --wait 5", status: cli.StatusFailed, err: "incentives: --wait: \"5\" is not a length of time such as 10s or 2m\n" + tryHint},
+		{name: "one below zero", args: "try succeed --wait=-5s", status: cli.StatusFailed, err: "incentives: --wait: \"-5s\" is not a length of time such as 10s or 2m\n" + tryHint},
+		{name: "no number", args: "try succeed --many x", status: cli.StatusFailed, err: "incentives: --many: \"x\" is not a whole number\n" + tryHint},
+		{name: "no value at the end", args: "try succeed --to", status: cli.StatusFailed, err: "incentives: --to: a value is missing\n" + tryHint},
+		{
+			name: "no value before a flag", args: "try succeed --to --wait 1s", status: cli.StatusFailed,
+			err: "incentives: --to: a value is missing, or if \"--wait\" is meant, write --to=\"--wait\"\n" + tryHint,
 		},
 		{
 			name: "wrong usage of the whole", args: "pay", status: cli.StatusFailed,

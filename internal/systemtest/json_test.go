@@ -26,13 +26,13 @@ func (d document) at(path string) any {
 
 // text is at for a string.
 func (d document) text(path string) string {
-	text, _ := d.at(path).(string) //nolint:errcheck // "" where it is none
+	text, _ := d.at(path).(string)
 	return text
 }
 
 // list is at for the objects of a list.
 func (d document) list(path string) []document {
-	values, _ := d.at(path).([]any) //nolint:errcheck // none where it is no list
+	values, _ := d.at(path).([]any)
 	var documents []document
 	for _, value := range values {
 		if object, ok := value.(map[string]any); ok {

@@ -111,7 +111,7 @@ func (s *server) lastLine(body io.Reader) (document, *status.Status) {
 		if failure, ok := line["error"]; ok {
 			return nil, s.status(s.encode(failure))
 		}
-		last, _ = line["result"].(map[string]any) //nolint:errcheck // nil fails the case
+		last, _ = line["result"].(map[string]any)
 	}
 	return last, status.New(codes.OK, "")
 }

@@ -1,12 +1,22 @@
 package client
 
 import (
+	"fmt"
+
 	"github.com/incentives-dev/incentives/internal/cli"
 )
 
 // limitFlag bounds what a list prints.
 type limitFlag struct {
 	Limit int `env:"-" default:"1000" help:"The most to print (default ${default}); 0 prints all, however many."`
+}
+
+// Validate is called when the command line has been read.
+func (f limitFlag) Validate() error {
+	if f.Limit < 0 {
+		return fmt.Errorf("--limit %d is below zero", f.Limit)
+	}
+	return nil
 }
 
 // maxPage is the most that a service returns in one page.

@@ -183,7 +183,9 @@ type retryPayout struct{ payoutArgs }
 
 // Help is printed below the flags' list by --help.
 func (retryPayout) Help() string {
-	return `    incentives payouts retry contoso/azure.coop.fy26 2026-05-15`
+	return `For when what was in the way is mended, such as the partner's account.
+
+    incentives payouts retry contoso/azure.coop.fy26 2026-05-15`
 }
 
 // Run schedules again.

@@ -3,6 +3,7 @@ package demo
 import (
 	"context"
 	"fmt"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -81,14 +82,12 @@ func (s *story) pay(ctx context.Context) error {
 	if run.GetState() != payoutv1.PayoutRun_SUCCEEDED {
 		return fmt.Errorf("the payout run is %s: %v", run.GetState(), run.GetFailures())
 	}
-	paid := ""
-	for i, total := range run.GetPaidTotals() {
-		if i > 0 {
-			paid += " and "
-		}
-		paid += cli.Money(total)
+	var paid []string
+	for _, total := range run.GetPaidTotals() {
+		paid = append(paid, cli.Money(total))
 	}
-	s.console.Printf("4. The payout run of 15 May made %s payouts, %s in all%s.\n", cli.Count(run.GetPayoutsCount()), paid, since(began))
+	s.console.Printf("4. The payout run of 15 May made %s payouts, %s in all%s.\n",
+		cli.Count(run.GetPayoutsCount()), strings.Join(paid, " and "), since(began))
 	return nil
 }
 
@@ -103,7 +102,7 @@ func (s *story) state(ctx context.Context) error {
 		{Title: "Paid", Right: true},
 		{Title: "Withheld", Right: true},
 	}}
-	var meaning string
+	var meaning strings.Builder
 	for _, p := range s.partners {
 		if p.example == "" {
 			continue
@@ -117,10 +116,10 @@ func (s *story) state(ctx context.Context) error {
 		}
 		table.Add(p.example, name.ShortPlan(p.plan()), p.currency, cli.Amount(statement.GetEarned()), cli.Amount(statement.GetLimit()),
 			cli.Amount(statement.GetPaid()), cli.Amount(statement.GetWithheldOverLimit()))
-		meaning += sentence(p, statement)
+		meaning.WriteString(sentence(p, statement))
 	}
 	table.PrintSection(s.console)
-	s.console.Printf("\n%s\n%s", meaning, next)
+	s.console.Printf("\n%s\n%s", meaning.String(), next)
 	return nil
 }
 

@@ -18,16 +18,27 @@ import (
 
 // logFlag says how much a service reports, on standard error.
 type logFlag struct {
-	LogLevel slog.Level `default:"info" placeholder:"LEVEL" help:"What to report on standard error: debug, info, warn or error (default ${default})."`
+	LogLevel level `default:"info" placeholder:"LEVEL" help:"What to report on standard error: debug, info, warn or error (default ${default})."`
 }
 
 func (f logFlag) logger(console *cli.Console) *slog.Logger {
-	return slog.New(slog.NewTextHandler(console.Err, &slog.HandlerOptions{Level: f.LogLevel}))
+	return slog.New(slog.NewTextHandler(console.Err, &slog.HandlerOptions{Level: f.LogLevel.Level}))
+}
+
+// A level is how much to report, in a flag.
+type level struct{ slog.Level }
+
+// UnmarshalText reads the word for a level, and says so where it cannot.
+func (l *level) UnmarshalText(text []byte) error {
+	if err := l.Level.UnmarshalText(text); err != nil {
+		return fmt.Errorf("%q is not debug, info, warn or error", text)
+	}
+	return nil
 }
 
 // clockFlag moves the clock.
 type clockFlag struct {
-	At moment `placeholder:"TIME" help:"For development only, and on loopback only: start the clock at another time, such as 2026-05-15T09:00:00-07:00, so that a year can be rehearsed in minutes."`
+	At moment `placeholder:"TIME" help:"Start the clock at another time, such as 2026-05-15T09:00:00-07:00, to rehearse a year; refused off loopback."`
 }
 
 // A moment is a time in a flag.
@@ -74,10 +85,10 @@ func printAddress(console *cli.Console, name, address string) {
 
 // Serve is the command `serve`.
 type Serve struct {
-	Listen          string        `default:"127.0.0.1:8080" placeholder:"HOST:PORT" help:"Where the JSON gateway listens (default ${default}); port 0 is any free one."`
+	Listen          string        `default:"127.0.0.1:8080" placeholder:"HOST:PORT" help:"Where the JSON gateway listens (default ${default})."`
 	Plansvc         string        `default:"127.0.0.1:9001" placeholder:"HOST:PORT" help:"Where the plan service listens for gRPC (default ${default})."`
 	Payoutsvc       string        `default:"127.0.0.1:9002" placeholder:"HOST:PORT" help:"Where the payout service listens for gRPC (default ${default})."`
-	Data            string        `default:"./incentives-data" placeholder:"FOLDER" help:"Where the data is kept (default ${default}); made where there is none."`
+	Data            string        `default:"./incentives-data" placeholder:"FOLDER" help:"Where the data is (default ${default}); made where there is none."`
 	ShutdownTimeout time.Duration `default:"10s" help:"How long to finish what is in flight when told to end, such as 10s or 1m."`
 	clockFlag
 	logFlag
@@ -117,8 +128,9 @@ type Plansvc struct {
 
 // Help is printed below the flags' list by --help.
 func (Plansvc) Help() string {
-	return `It owns its store, which no other process can use meanwhile.
+	return `It owns its store, which no other process can use meanwhile. On this machine alone, and where others reach it:
 
+    incentives plansvc
     incentives plansvc --listen 10.0.0.5:9001 --store pebble:/var/lib/incentives/plansvc`
 }
 
@@ -142,8 +154,9 @@ type Payoutsvc struct {
 // Help is printed below the flags' list by --help.
 func (Payoutsvc) Help() string {
 	return `It can start before the plan service, and is ready when that one is. It starts the payout runs of the 15th by
-itself.
+itself. On this machine alone, and where others reach it:
 
+    incentives payoutsvc
     incentives payoutsvc --plansvc 10.0.0.5:9001 --listen 10.0.0.6:9002 --store pebble:/var/lib/incentives/payoutsvc`
 }
 
@@ -165,8 +178,10 @@ type Gateway struct {
 
 // Help is printed below the flags' list by --help.
 func (Gateway) Help() string {
-	return `It can start before the services; /readyz answers 200 when both of them are ready.
+	return `It can start before the services; /readyz answers 200 when both of them are ready. On this machine alone,
+and where others reach it:
 
+    incentives gateway
     incentives gateway --listen 10.0.0.4:8080 --plansvc 10.0.0.5:9001 --payoutsvc 10.0.0.6:9002`
 }
 
