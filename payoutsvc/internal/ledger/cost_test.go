@@ -1,0 +1,106 @@
+package ledger_test
+
+import (
+	"fmt"
+	"maps"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/incentives-dev/incentives/internal/store"
+	"github.com/incentives-dev/incentives/payoutsvc/internal/ledger"
+)
+
+// cost is what starting and working a run asks of the store.
+func (w *world) cost(payDate string, wantPayouts int64) map[string]int {
+	w.Helper()
+	counted := &tap{DB: w.db}
+	if err := w.attempt(w.Context(), counted, payDate, true); err != nil {
+		w.Fatalf("run of %s: %v", payDate, err)
+	}
+	run, err := ledger.New(w.db).Run(w.Context(), w.runName(payDate))
+	if err != nil || run.PayoutsCount != wantPayouts || run.PlansDone != wantPayouts {
+		w.Fatalf("the run of %s looked at %d plans and made %d payouts, %v; want %d", payDate, run.PlansDone, run.PayoutsCount, err, wantPayouts)
+	}
+	cost := map[string]int{"keys and entries read": counted.read}
+	for operation, calls := range counted.made {
+		cost[string(operation)] = calls
+	}
+	return cost
+}
+
+// A run costs what is due, whatever there was before: other plans, other months
+// of the same plans, payouts, and runs.
+func TestRunCostsWhatIsDue(t *testing.T) {
+	const due, history = 5, 300
+	onEach(t, func(t *testing.T, db store.DB) {
+		w := map[string]*world{"fresh": newWorld(t, db, "fresh"), "old": newWorld(t, db, "old-program")}
+		old := w["old"]
+		var entries []ledger.Entry
+		for i := range history {
+			plan := old.plan(fmt.Sprint("p", i), 100_00)
+			for _, earned := range []string{"2025-07", "2025-08", "2025-12", "2026-01", "2026-03"} {
+				entries = append(entries, old.entry(plan, "", earned, 50_00), old.entry(plan, "", earned, -1_00))
+			}
+		}
+		old.record(entries...)
+		for _, payDate := range []string{"2025-08-15", "2025-09-15", "2026-02-15", "2026-04-15"} {
+			old.run(payDate)
+		}
+		costs := map[string]map[string]int{}
+		for name, w := range w {
+			for i := range due {
+				w.earn(w.plan(fmt.Sprint("p", i), 100_00), "2026-04", 10_00)
+			}
+			// What is earned later is no matter of this run.
+			w.earn(w.plan("p7", 100_00), "2026-05", 10_00)
+			costs[name] = w.cost("2026-05-15", due)
+		}
+		if diff := cmp.Diff(costs["fresh"], costs["old"]); diff != "" {
+			t.Errorf("a program with history costs another number of calls (-without +with):\n%s", diff)
+		}
+
+		// All plans at once: a page, and not a plan, is what a commit takes.
+		entries = entries[:0]
+		for i := range history {
+			entries = append(entries, old.entry(old.plan(fmt.Sprint("p", i), 100_00), "", "2026-05", 1_00))
+		}
+		old.record(entries...)
+		many := old.cost("2026-06-15", history)
+		delete(many, "keys and entries read")
+		few := maps.Clone(costs["fresh"])
+		delete(few, "keys and entries read")
+		if diff := cmp.Diff(few, many); diff != "" {
+			t.Errorf("%d plans cost another number of calls than %d, which fit in a page all the same (-few +many):\n%s", history, due, diff)
+		}
+	})
+}
+
+// Recording new earnings reads nothing, and commits once a partition.
+func TestRecordCosts(t *testing.T) {
+	onEach(t, func(t *testing.T, db store.DB) {
+		w := newWorld(t, db, "azure")
+		var entries []ledger.Entry
+		partitions := map[store.Partition]bool{}
+		for i := range 100 {
+			partner := fmt.Sprint("p", i%10)
+			partitions[store.PartitionOf(partner, few)] = true
+			entries = append(entries, w.entry(w.plan(partner, 0), "", "2026-04", 1))
+		}
+		counted := &tap{DB: db}
+		w.ledger = ledger.New(counted)
+		w.record(entries...)
+		if diff := cmp.Diff(map[operation]int{commit: len(partitions)}, counted.made); diff != "" {
+			t.Errorf("calls for new earnings (-want +got):\n%s", diff)
+		}
+		counted.made = nil
+		for _, outcome := range w.ledger.Record(t.Context(), w.now, entries) {
+			if !outcome.Duplicate {
+				t.Errorf("recorded again: %+v, want a duplicate", outcome)
+			}
+		}
+		if diff := cmp.Diff(map[operation]int{commit: len(partitions), get: len(partitions)}, counted.made); diff != "" {
+			t.Errorf("calls for duplicates (-want +got):\n%s", diff)
+		}
+	})
+}
