@@ -42,6 +42,23 @@ func (w *world) books() []string {
 	return append(books, w.marks()...)
 }
 
+// paid returns what each month of each plan was paid, in cents.
+func (w *world) paid() map[string]int64 {
+	w.Helper()
+	paid := map[string]int64{}
+	for _, plan := range w.plans.names() {
+		terms := w.plans.get(plan)
+		totals, err := w.ledger.AllTotals(w.Context(), &terms)
+		if err != nil {
+			w.Fatalf("totals of %s: %v", plan, err)
+		}
+		for _, total := range totals {
+			paid[short(plan)+" "+total.Month.String()], _ = total.Paid.Minor()
+		}
+	}
+	return paid
+}
+
 // short is a plan's name less what all plans of the suite share.
 func short(plan string) string {
 	partner, rest, _ := strings.Cut(strings.TrimPrefix(plan, "partners/"), "/plans/")
