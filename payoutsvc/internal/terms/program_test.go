@@ -1,0 +1,78 @@
+package terms_test
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"github.com/incentives-dev/incentives/internal/fault"
+	"github.com/incentives-dev/incentives/payoutsvc/internal/terms"
+	planv1 "github.com/incentives-dev/incentives/proto/incentives/plan/v1"
+)
+
+var created = time.Date(2025, time.June, 1, 8, 0, 0, 0, time.UTC)
+
+func program(name, zone string) *planv1.Program {
+	return &planv1.Program{Name: name, TimeZone: zone, HasPlans: true, CreateTime: timestamppb.New(created)}
+}
+
+func TestProgram(t *testing.T) {
+	d := newDesk(t)
+	d.plansvc.SetProgram(program("programs/azure", "Asia/Tokyo"))
+	d.plansvc.SetProgram(program("programs/mars", "Mars/Olympus"))
+	for _, test := range []struct{ name, reason string }{
+		{"programs/azure", ""}, {"programs/mars", "TERMS_UNREADABLE"}, {"programs/none", "PROGRAM_NOT_FOUND"},
+	} {
+		got, err := d.Program(t.Context(), test.name)
+		if fault.ReasonOf(err) != test.reason || (err == nil) != (test.reason == "") {
+			t.Errorf("%s: %v, want the reason %q", test.name, err, test.reason)
+		}
+		if err != nil {
+			continue
+		}
+		want := terms.Program{Name: "programs/azure", Zone: time.FixedZone("Asia/Tokyo", 0), HasPlans: true, CreateTime: created}
+		if diff := cmp.Diff(want, got, byZoneName); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", test.name, diff)
+		}
+	}
+}
+
+func TestPrograms(t *testing.T) {
+	d := newDesk(t)
+	const many = 2500 // of which plansvc returns 1,000 at once
+	for i := range many {
+		d.plansvc.SetProgram(program(fmt.Sprintf("programs/p%04d", i), "Europe/Berlin"))
+	}
+	d.plansvc.SetProgram(program("programs/p0007", "Mars/Olympus"))
+	none := program("programs/p0008", "UTC")
+	none.HasPlans = false
+	d.plansvc.SetProgram(none)
+	got, err := d.Programs(t.Context())
+	if err != nil || len(got) != many {
+		t.Fatalf("%d programs, %v, want %d", len(got), err, many)
+	}
+	for i, p := range got {
+		if want := fmt.Sprintf("programs/p%04d", i); p.Name != want {
+			t.Fatalf("program %d is %s, want %s", i, p.Name, want)
+		}
+		if (p.Zone == nil) != (i == 7) || p.HasPlans != (i != 8) || !p.CreateTime.Equal(created) {
+			t.Errorf("%+v, want its zone unless it is not known here, has_plans and create_time", p)
+		}
+	}
+
+	calls := 0
+	d.plansvc.Before(func(context.Context) error {
+		calls++
+		if calls == 2 {
+			return out
+		}
+		return nil
+	})
+	if got, err := d.Programs(t.Context()); got != nil || fault.ReasonOf(err) != "PLANSVC_UNAVAILABLE" {
+		t.Errorf("%d programs and %v when plansvc goes out between two pages, want none and PLANSVC_UNAVAILABLE", len(got), err)
+	}
+}
