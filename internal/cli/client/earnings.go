@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -43,7 +44,8 @@ Good lines are recorded. A bad one is reported with its number and reason, and w
 FILE.rejected: mend it there, and import that file. Importing a file again, also one that was interrupted,
 changes nothing that is recorded: those lines count as duplicates.
 
-Exit status 2 where lines were rejected, and 1 where the import broke off.
+Exit status 2 where lines were rejected, and 1 where the import broke off. With --json the result is one line,
+{"recorded":2,"duplicates":0,"rejected":0}.
 
     incentives earnings import april.csv
     zcat april.csv.gz | incentives earnings import - --rejected april.rejected.csv`
@@ -63,7 +65,7 @@ func (c *importEarnings) Run(ctx context.Context, console *cli.Console) error {
 	defer service.close()
 	lines, err := earningcsv.NewReader(in)
 	if err != nil {
-		return fmt.Errorf("%s: %w", c.File, err)
+		return c.unread(err)
 	}
 	work := &importing{console: console, file: c.File}
 	if path := c.rejectedPath(); path != "" {
@@ -75,7 +77,7 @@ func (c *importEarnings) Run(ctx context.Context, console *cli.Console) error {
 		}
 	}
 	work.progress = console.Progress(size, "recording "+c.File)
-	upload := upload.Upload[earningcsv.Line]{Client: payouts, Next: work.next(lines), Done: work.done}
+	upload := upload.Upload[earningcsv.Line]{Client: payouts, Next: work.next(lines), Done: work.done, Timeout: c.Timeout}
 	err = upload.Run(ctx)
 	work.progress.Done()
 	return c.finish(work, service.explain(err))
@@ -88,12 +90,20 @@ func (c *importEarnings) open(console *cli.Console) (in io.ReadCloser, size int6
 	}
 	file, err := os.Open(filepath.Clean(c.File))
 	if err != nil {
-		return nil, 0, err
+		return nil, 0, c.unread(err)
 	}
 	if info, err := file.Stat(); err == nil && info.Mode().IsRegular() {
 		return file, info.Size(), nil
 	}
 	return file, -1, nil
+}
+
+// unread is why the file cannot be read: its name, and the system's reason.
+func (c *importEarnings) unread(err error) error {
+	if failed, ok := errors.AsType[*fs.PathError](err); ok {
+		err = failed.Err
+	}
+	return fmt.Errorf("%s: %w", c.File, err)
 }
 
 // same tells whether two paths lead to one file.
@@ -118,6 +128,9 @@ func (c *importEarnings) rejectedPath() string {
 func (c *importEarnings) finish(work *importing, failed error) error {
 	if work.rejects != nil {
 		failed = errors.Join(failed, work.rejects.Close(failed == nil))
+	}
+	if failed != nil && work.line == 0 {
+		return failed
 	}
 	if failed != nil {
 		work.console.Notef("%s: stopped behind line %d: %s recorded, %s duplicates, %s rejected. Importing the file again is safe.",
@@ -187,7 +200,7 @@ func (w *importing) done(item upload.Item[earningcsv.Line], outcome *payoutv1.Ea
 	if refusal == nil {
 		refusal = upload.Refusal(outcome)
 	}
-	w.progress.Notef("%s:%d: %s", w.file, line.Number, reasons(refusal))
+	w.progress.Notef("%s:%d: %s", w.file, line.Number, reasons(item.Earning, refusal))
 	if w.rejects != nil {
 		w.rejects.Add(line.Text)
 	}
@@ -195,25 +208,35 @@ func (w *importing) done(item upload.Item[earningcsv.Line], outcome *payoutv1.Ea
 }
 
 // reasons is what is wrong with a line, all of it on one line.
-func reasons(err error) string {
+func reasons(earning *payoutv1.Earning, err error) string {
 	refusal, ok := errors.AsType[*fault.Error](err)
 	if !ok || len(refusal.Fields) == 0 {
 		return cli.Sentence(err)
 	}
 	all := make([]string, len(refusal.Fields))
 	for i, field := range refusal.Fields {
-		all[i] = fmt.Sprintf("%s: %s (%s)", column(field.Path), cli.Plain(field.Message), field.Reason)
+		column, message := inFile(earning, field)
+		all[i] = fmt.Sprintf("%s: %s (%s)", column, cli.Plain(message), field.Reason)
 	}
 	return strings.Join(all, "; ")
 }
 
-// column is the field of the earning that a violation of the service is about:
-// of "earnings[3].amount" it is "amount".
-func column(path string) string {
-	if rest, ok := strings.CutPrefix(path, "earning"); ok {
+// inFile is a violation in the file's words: the service says "earnings[3].amount"
+// for the column amount, and knows the columns plan and id as one name.
+func inFile(earning *payoutv1.Earning, violation fault.Violation) (column, message string) {
+	column, message = violation.Path, violation.Message
+	if rest, ok := strings.CutPrefix(column, "earning"); ok {
 		if _, field, ok := strings.Cut(rest, "."); ok {
-			return field
+			column = field
 		}
 	}
-	return path
+	switch {
+	case column != "name":
+	case violation.Reason == "ID_MALFORMED":
+		column = "id"
+	case violation.Reason == "NAME_MALFORMED":
+		plan, _, _ := strings.Cut(earning.GetName(), "/earnings/")
+		column, message = "plan", fmt.Sprintf("%q is not a plan such as contoso/azure.coop.fy26", plan)
+	}
+	return column, message
 }

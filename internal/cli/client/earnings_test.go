@@ -121,18 +121,20 @@ func TestEarningsImportGoesOnAfterABrokenStream(t *testing.T) {
 }
 
 func TestEarningsImportFails(t *testing.T) {
-	folder(t, map[string]string{"empty.csv": "", "wrong.csv": "plan,id\n", "april.csv": csvHeader + strings.Repeat("x", 1<<17)})
+	folder(t, map[string]string{"empty.csv": "", "wrong.csv": "plan,id\n", "april.csv": april, "program": "\x7fELF\x00\n"})
 	tests := []struct {
 		name string
 		args []string
 		want string // of standard error
 	}{
-		{"no file", []string{"no.csv"}, "incentives: open no.csv: no such file or directory\n"},
+		{"no file", []string{"no.csv"}, "incentives: no.csv: no such file or directory\n"},
 		{"an empty file", []string{"empty.csv"}, "incentives: empty.csv: the file is empty: its first line names the columns, plan,id,amount,currency,earn_time,description\n"},
 		{"a wrong header", []string{"wrong.csv"}, `incentives: wrong.csv: the header is wrong: column "amount" is missing; column "currency" is missing; column "earn_time" is missing (a file begins with plan,id,amount,currency,earn_time,description, in any order, description at will)` + "\n"},
 		{"rejected lines over the file", []string{"april.csv", "--rejected", "./april.csv"}, "incentives: --rejected ./april.csv is the file to import itself\n"},
 		{"no folder for rejected lines", []string{"april.csv", "--rejected", "gone/april.csv"}, ""},
-		{"no CSV", []string{"april.csv"}, "april.csv: stopped behind line 0: 0 recorded, 0 duplicates, 0 rejected. Importing the file again is safe.\nincentives: line 2 is longer than 65536 bytes: this is no CSV file of earnings\n"},
+		{"a folder", []string{"."}, "incentives: .: is a directory\n"},
+		{"a folder for rejected lines", []string{"april.csv", "--rejected", "."}, "incentives: rejected lines cannot be kept: . is a folder; say in which file with --rejected\n"},
+		{"no CSV", []string{"program"}, "incentives: program: the file is not in UTF-8; where a spreadsheet saves it, that is called \"CSV UTF-8\"\n"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -148,8 +150,7 @@ func TestEarningsImportFails(t *testing.T) {
 func TestEarningsImportSaysThatNobodyIsThere(t *testing.T) {
 	folder(t, map[string]string{"april.csv": april})
 	got := execute(t, newPayouts(), "", "earnings", "import", "april.csv", "--payoutsvc", "127.0.0.1:1")
-	check(t, "import", got, result{status: cli.StatusFailed, err: "april.csv: stopped behind line 0: 0 recorded, 0 duplicates, 0 rejected. Importing the file again is safe.\n" +
-		`incentives: no payout service answers at 127.0.0.1:1 (connection refused): start one with "incentives serve", or say with --payoutsvc where it is` + "\n"})
+	check(t, "import", got, result{status: cli.StatusFailed, err: `incentives: no payout service answers at 127.0.0.1:1 (connection refused): start one with "incentives serve", or say with --payoutsvc where it is` + "\n"})
 	left, err := filepath.Glob("*")
 	hidden, _ := filepath.Glob(".april*")
 	if diff := cmp.Diff([]string{"april.csv"}, append(left, hidden...)); err != nil || diff != "" {

@@ -83,7 +83,14 @@ func fullPlan() *planv1.Plan {
 }
 
 func (fakePlans) GetPlan(_ context.Context, request *planv1.GetPlanRequest) (*planv1.Plan, error) {
-	if request.GetName() != contoso {
+	switch request.GetName() {
+	case contoso:
+	case fabrikam:
+		return &planv1.Plan{
+			Name: fabrikam, Program: "programs/azure", FundType: "coop", ProgramYear: "fy26", DisplayName: "Fabrikam",
+			State: planv1.Plan_REJECTED, DecisionComment: "Too dear.", ResubmitDeadline: day(9, 28),
+		}, nil
+	default:
 		return nil, refuse(fault.New(fault.NotFound, "PLAN_NOT_FOUND", "there is no plan %s", request.GetName()))
 	}
 	return fullPlan(), nil

@@ -63,6 +63,7 @@ func TestCommands(t *testing.T) {
 		{"plans-list-nothing", []string{"plans", "list", "--partner", "nobody"}},
 		{"plans-list-wrong", []string{"plans", "list", "--filter", "(", "--order-by", "nonsense"}},
 		{"plans-show", []string{"plans", "show", "contoso/azure.coop.fy26"}},
+		{"plans-show-rejected", []string{"plans", "show", "fabrikam/azure.coop.fy26"}},
 		{"plans-show-json", []string{"plans", "show", contoso, "--json"}},
 		{"plans-show-unknown", []string{"plans", "show", "contoso/nothing"}},
 		{"plans-show-no-argument", []string{"plans", "show"}},
@@ -91,6 +92,7 @@ func TestCommands(t *testing.T) {
 		{"payouts-fail-json", []string{"payouts", "fail", contoso, "2026-05-15", "--reason", "account closed", "--json"}},
 		{"payouts-retry", []string{"payouts", "retry", contoso, "2026-05-15"}},
 		{"nobody-there", []string{"statement", contoso, "--payoutsvc", "127.0.0.1:1"}},
+		{"no-address", []string{"statement", contoso, "--payoutsvc", "http://localhost:9002"}},
 		{"unknown-flag", []string{"statement", contoso, "--mouth", "2026-04"}},
 	}
 	for _, test := range tests {

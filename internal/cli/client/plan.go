@@ -82,8 +82,18 @@ func printPlan(console *cli.Console, plan *planv1.Plan) {
 		{Name: "Created", Value: cli.Time(plan.GetCreateTime())},
 		{Name: "Submitted", Value: cli.Time(plan.GetSubmitTime())},
 		{Name: "Decided", Value: cli.Time(plan.GetDecideTime())},
-		{Name: "Submit again until", Value: cli.Date(plan.GetResubmitDeadline())},
+		{Name: "Submit again until", Value: submitAgain(plan)},
 	})
+}
+
+// submitAgain is the last day to submit again, for a plan that may have to be.
+func submitAgain(plan *planv1.Plan) string {
+	switch plan.GetState() {
+	case planv1.Plan_EDITING, planv1.Plan_ACTION_REQUIRED, planv1.Plan_REJECTED:
+		return cli.Date(plan.GetResubmitDeadline())
+	default:
+		return ""
+	}
 }
 
 func printLimits(console *cli.Console, plan *planv1.Plan) {

@@ -111,7 +111,7 @@ func printRun(console *cli.Console, run *payoutv1.PayoutRun) {
 		{Name: "Program", Value: name.ProgramOf(run.GetName())},
 		{Name: "Pay date", Value: cli.Date(run.GetPayDate())},
 		{Name: "State", Value: run.GetState().String()},
-		{Name: "Plans", Value: cli.Count(run.GetPlansDone()) + " of " + cli.Count(run.GetPlansTotal())},
+		{Name: "Plans", Value: plansDone(run)},
 		{Name: "Payouts", Value: cli.Count(run.GetPayoutsCount())},
 	}
 	for _, total := range run.GetPaidTotals() {
@@ -126,6 +126,15 @@ func printRun(console *cli.Console, run *payoutv1.PayoutRun) {
 	if more := run.GetFailuresCount() - int64(failures.Len()); more > 0 {
 		console.Printf("… and %s more\n", cli.Count(more))
 	}
+}
+
+// plansDone says how far a run is since it was last started; then the plans are
+// counted that are not settled, and of a run that is through, none is.
+func plansDone(run *payoutv1.PayoutRun) string {
+	if run.GetPlansTotal() == 0 {
+		return "none left to pay"
+	}
+	return cli.Count(run.GetPlansDone()) + " of " + cli.Count(run.GetPlansTotal())
 }
 
 func failureTable() *cli.Table {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"strings"
 	"time"
 
@@ -61,9 +62,12 @@ func (f payoutFlags) dial() (payoutv1.PayoutServiceClient, *service, error) {
 }
 
 func dial(s service) (*service, error) {
+	if host, port, err := net.SplitHostPort(s.address); err != nil || host == "" || port == "" {
+		return nil, fmt.Errorf("%s %q is not an address HOST:PORT, such as 127.0.0.1:9002", s.flag, s.address)
+	}
 	conn, err := rpc.Dial(s.address)
 	if err != nil {
-		return nil, fmt.Errorf("%s %q is no address of a %s: %w", s.flag, s.address, s.title, err)
+		return nil, fmt.Errorf("%s %q: %w", s.flag, s.address, err)
 	}
 	s.conn = conn
 	return &s, nil
@@ -77,7 +81,7 @@ func (s *service) explain(err error) error {
 	switch {
 	case isRefusal && refusal.Kind == fault.Unavailable && refusal.Reason == "": // the connection's words, not the service's
 		return fmt.Errorf("no %s answers at %s (%s): start one with \"incentives serve\", or say with %s where it is",
-			s.title, s.address, lastWords(refusal.Message), s.flag)
+			s.title, s.address, connectionCause(refusal.Message), s.flag)
 	case isRefusal:
 		return refusal
 	case !isStatus || err == nil:
@@ -86,13 +90,25 @@ func (s *service) explain(err error) error {
 		return context.Canceled
 	case answer.Code() == codes.DeadlineExceeded:
 		return fmt.Errorf("the %s at %s has not answered within %s (--timeout)", s.title, s.address, s.timeout)
+	case answer.Code() == codes.Unimplemented:
+		return fmt.Errorf("what answers at %s is no %s: say with %s where that is", s.address, s.title, s.flag)
 	}
 	return fmt.Errorf("the %s at %s answered: %s (%s)", s.title, s.address, answer.Message(), answer.Code())
 }
 
-// lastWords is the cause at the end of what a connection says, such as "connection refused".
-func lastWords(message string) string {
-	return strings.Trim(message[strings.LastIndex(message, ": ")+1:], ` "`)
+// connectionCauses are causes that gRPC gives in words for its own developers.
+var connectionCauses = map[string]string{
+	"produced zero addresses": "the host is not known",
+	"frame too large, note that the frame header looked like an HTTP/1.1 header": "it speaks HTTP, not gRPC",
+}
+
+// connectionCause is the cause at the end of what a connection says, such as "connection refused".
+func connectionCause(message string) string {
+	words := strings.Trim(message[strings.LastIndex(message, ": ")+1:], ` "`)
+	if said, ok := connectionCauses[words]; ok {
+		return said
+	}
+	return words
 }
 
 // call makes one call, in the time that one is given.

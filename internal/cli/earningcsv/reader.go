@@ -7,14 +7,16 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
+	"github.com/incentives-dev/incentives/internal/fault"
 	payoutv1 "github.com/incentives-dev/incentives/proto/incentives/payout/v1"
 )
 
 // A Line is one record of a file.
 type Line struct {
-	Number int    // of its first line in the file, from 1; the header is line 1
-	Text   string // as it stands in the file, with its line end
+	Number int    // of its first line in the file, from 1
+	Text   string // as it stands in the file, with its line end; of one longer than 64 KiB, the beginning
 	End    int64  // the offset behind it, in bytes
 	// Earning is what the line says; nil where Err says what is wrong with it.
 	Earning *payoutv1.Earning
@@ -36,14 +38,9 @@ const bom = "\ufeff"
 // is missing, unknown or given twice.
 func NewReader(in io.Reader) (*Reader, error) {
 	r := &Reader{lines: newSplitter(in), fields: newFieldReader()}
-	lines, err := r.lines.record()
-	if errors.Is(err, io.EOF) {
-		return nil, errors.New("the file is empty: its first line names the columns, " + strings.Join(names(), ","))
-	}
-	if err != nil {
+	if err := r.readHeader(); err != nil {
 		return nil, err
 	}
-	r.header = strings.TrimPrefix(join(lines), bom)
 	columns, err := r.fields.read(r.header)
 	if err != nil {
 		return nil, fmt.Errorf("the header cannot be read: %w", err)
@@ -55,7 +52,29 @@ func NewReader(in io.Reader) (*Reader, error) {
 	return r, checkHeader(r.columns)
 }
 
-// Header returns the first line as it stands in the file, with its line end.
+// readHeader reads the first line that is not blank.
+func (r *Reader) readHeader() error {
+	for r.header == "" {
+		lines, err := r.lines.record()
+		switch {
+		case errors.Is(err, io.EOF):
+			return errors.New("the file is empty: its first line names the columns, " + strings.Join(names(), ","))
+		case err != nil:
+			return err
+		case lines[0].long:
+			return fmt.Errorf("line %d is longer than %d bytes: this is no CSV file of earnings", lines[0].number, maxRecord)
+		}
+		if text := strings.TrimPrefix(join(lines), bom); strings.TrimSpace(text) != "" {
+			r.header = text
+		}
+	}
+	if !utf8.ValidString(r.header) || strings.ContainsRune(r.header, 0) { // such as UTF-16
+		return errors.New("the file is not in UTF-8; where a spreadsheet saves it, that is called \"CSV UTF-8\"")
+	}
+	return nil
+}
+
+// Header returns the header as it stands in the file, with its line end.
 func (r *Reader) Header() string { return r.header }
 
 // Next returns the next line that is not blank, and io.EOF behind the last. A line
@@ -72,11 +91,15 @@ func (r *Reader) Next() (Line, error) {
 	}
 }
 
-// line makes one Line of a record. Where a record of several lines is not well
+// line makes one Line of a record; of a line that is too long, Text is the beginning. Where a record of several lines is not well
 // formed, a quote may be to blame that its first line forgot to close: then
 // that line alone is bad, and the others are read again by themselves.
 func (r *Reader) line(lines []piece) Line {
 	text := join(lines)
+	if lines[0].long {
+		return Line{Number: lines[0].number, Text: text, End: lines[0].end, Err: fault.New(fault.Invalid, "LINE_TOO_LONG",
+			"is longer than %d bytes, as no earning is; only its beginning is kept", maxRecord)}
+	}
 	values, err := r.values(text)
 	if err != nil && len(lines) > 1 {
 		r.lines.takeBack(lines[1:])

@@ -12,6 +12,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/incentives-dev/incentives/internal/cli/earningcsv"
+	"github.com/incentives-dev/incentives/internal/fault"
 	payoutv1 "github.com/incentives-dev/incentives/proto/incentives/payout/v1"
 )
 
@@ -50,6 +51,7 @@ func TestReaderReadsEarnings(t *testing.T) {
 		{"short name of the plan", header + "contoso/azure.coop.fy26,e1,12.50,USD,2026-04-30T17:00:00-07:00,April", ``},
 		{"columns in another order and case", "Description, CURRENCY ,amount,id,plan,earn_time\nApril, USD ,12.5, e1," + plan + ",2026-05-01T00:00:00Z\n", ``},
 		{"byte order mark and Windows line ends", "\ufeff" + strings.ReplaceAll(header+good, "\n", "\r\n"), ``},
+		{"blank lines first", "\n \t\r\n" + header + good, ``},
 		{"no description", "plan,id,amount,currency,earn_time\n" + plan + ",e1,12.50,USD,2026-05-01T00:00:00Z\n", `-description`},
 		{"quoted, with a line end", header + strings.Replace(good, "April", "\"two\nlines, \"\"quoted\"\"\"", 1), "two\nlines, \"quoted\""},
 		{"reversal in yen", header + plan + ",r-1,-1200,JPY,2026-05-01T00:00:00.25Z,\n", `reversal`},
@@ -151,6 +153,37 @@ func TestReaderIsNotTakenDownByAnOpenQuoteInALargeFile(t *testing.T) {
 	}
 }
 
+func TestReaderRejectsALineThatIsTooLongAndGoesOn(t *testing.T) {
+	long := strings.Repeat("x", 200_000)
+	for _, test := range []struct {
+		name, file string
+		want       []string // numbers of the lines, and what is wrong with them
+	}{
+		{"between others", good + long + "\n" + good, []string{"2 ", "3 LINE_TOO_LONG", "4 "}},
+		{"the last, without an end", good + long, []string{"2 ", "3 LINE_TOO_LONG"}},
+		{"two of them", long + "\n" + long + "\n" + good, []string{"2 LINE_TOO_LONG", "3 LINE_TOO_LONG", "4 "}},
+		{"behind a quote that is never closed", strings.Replace(good, "April", `"open`, 1) + long + "\n" + good, []string{"2 LINE_MALFORMED", "3 LINE_TOO_LONG", "4 "}},
+		{"within quotes", strings.Replace(good, "April", `"`+long+`"`, 1) + good, []string{"2 LINE_TOO_LONG", "3 "}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			all := lines(t, header+test.file)
+			var got []string
+			for _, line := range all {
+				got = append(got, fmt.Sprint(line.Number, " ", fault.ReasonOf(line.Err)))
+				if len(line.Text) > 64<<10 {
+					t.Errorf("line %d: a text of %d bytes, want the beginning alone", line.Number, len(line.Text))
+				}
+			}
+			if diff := cmp.Diff(test.want, got); diff != "" {
+				t.Errorf("lines (-want +got):\n%s", diff)
+			}
+			if end := all[len(all)-1].End; end != int64(len(header+test.file)) {
+				t.Errorf("the last line ends at %d, want %d", end, len(header+test.file))
+			}
+		})
+	}
+}
+
 func TestNewReaderRefusesHeaders(t *testing.T) {
 	tests := []struct{ name, file, want string }{
 		{"nothing", "", "the file is empty: its first line names the columns, plan,id,amount,currency,earn_time,description"},
@@ -158,6 +191,10 @@ func TestNewReaderRefusesHeaders(t *testing.T) {
 		{"semicolons", "plan;id;amount;currency;earn_time\n", "columns are separated by commas"},
 		{"no header", good, `column "partners/contoso/plans/azure.coop.fy26" is not known`},
 		{"open quote", `"plan,id` + "\n" + good, "the header cannot be read"},
+		{"blank lines alone", "\n \r\n", "the file is empty"},
+		{"UTF-16", "\xff\xfep\x00l\x00a\x00n\x00,\x00i\x00d\x00", "the file is not in UTF-8"},
+		{"UTF-16 without a mark", "p\x00l\x00a\x00n\x00,\x00i\x00d\x00", "the file is not in UTF-8"},
+		{"no text", "\x7fELF\xfe\xff\n", "the file is not in UTF-8"},
 		{"no lines", strings.Repeat("x", 1<<17), "line 1 is longer than 65536 bytes"},
 	}
 	for _, test := range tests {
@@ -197,6 +234,9 @@ func FuzzLine(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, body string) {
+		if len(body) >= 64<<10 {
+			return // a line may be too long, and comes out but in part
+		}
 		reader, err := earningcsv.NewReader(strings.NewReader(header + body))
 		if err != nil {
 			t.Fatalf("the header is good: %v", err)
@@ -209,7 +249,7 @@ func FuzzLine(f *testing.F) {
 				break
 			}
 			if err != nil {
-				return // a line too long
+				t.Fatalf("behind line %d: %v", number, err)
 			}
 			if (line.Earning == nil) == (line.Err == nil) {
 				t.Fatalf("line %d: earning %v and error %v, want one of them", line.Number, line.Earning, line.Err)

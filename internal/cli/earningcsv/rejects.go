@@ -24,6 +24,9 @@ type Rejects struct {
 // NewRejects prepares the file, so that a folder that cannot be written is
 // known before anything is sent. What stands at path stays until Close.
 func NewRejects(path, header string) (*Rejects, error) {
+	if info, err := os.Stat(path); err == nil && info.IsDir() {
+		return nil, fmt.Errorf("rejected lines cannot be kept: %s is a folder; say in which file with --rejected", path)
+	}
 	temp, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*")
 	if err != nil {
 		return nil, fmt.Errorf("rejected lines cannot be kept: %w; say where to with --rejected", err)

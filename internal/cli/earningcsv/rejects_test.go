@@ -56,8 +56,11 @@ func TestRejects(t *testing.T) {
 }
 
 func TestNewRejectsSaysThatItCannotWrite(t *testing.T) {
-	_, err := earningcsv.NewRejects(filepath.Join(t.TempDir(), "gone", "x.rejected"), "header\n")
-	if err == nil || !strings.Contains(err.Error(), "say where to with --rejected") {
-		t.Errorf("error = %v, want advice", err)
+	folder := t.TempDir()
+	for name, path := range map[string]string{"no such folder": filepath.Join(folder, "gone", "x.rejected"), "a folder itself": folder} {
+		_, err := earningcsv.NewRejects(path, "header\n")
+		if err == nil || !strings.Contains(err.Error(), "with --rejected") {
+			t.Errorf("%s: error = %v, want advice", name, err)
+		}
 	}
 }

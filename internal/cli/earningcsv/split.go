@@ -3,7 +3,6 @@ package earningcsv
 import (
 	"bufio"
 	"errors"
-	"fmt"
 	"io"
 	"strings"
 )
@@ -17,6 +16,7 @@ type piece struct {
 	text   string
 	number int   // from 1
 	end    int64 // the offset behind it
+	long   bool  // text is but the beginning of a line longer than maxRecord
 }
 
 // A splitter cuts a file into lines, and takes lines back.
@@ -31,7 +31,8 @@ func newSplitter(in io.Reader) *splitter {
 	return &splitter{in: bufio.NewReaderSize(in, maxRecord)}
 }
 
-// next returns the next line, and io.EOF behind the last.
+// next returns the next line, and io.EOF behind the last. Of a line longer than
+// maxRecord it returns the beginning.
 func (s *splitter) next() (piece, error) {
 	if len(s.back) > 0 {
 		first := s.back[0]
@@ -41,23 +42,29 @@ func (s *splitter) next() (piece, error) {
 	line, err := s.in.ReadSlice('\n')
 	s.number++
 	s.offset += int64(len(line))
-	switch {
-	case errors.Is(err, bufio.ErrBufferFull):
-		return piece{}, fmt.Errorf("line %d is longer than %d bytes: this is no CSV file of earnings", s.number, maxRecord)
-	case errors.Is(err, io.EOF) && len(line) > 0: // the last line, without a line end
-	case err != nil:
-		return piece{}, err
+	next := piece{text: string(line), number: s.number, long: errors.Is(err, bufio.ErrBufferFull)}
+	for errors.Is(err, bufio.ErrBufferFull) { // pass over the rest
+		line, err = s.in.ReadSlice('\n')
+		s.offset += int64(len(line))
 	}
-	return piece{text: string(line), number: s.number, end: s.offset}, nil
+	next.end = s.offset
+	if errors.Is(err, io.EOF) && next.text != "" { // the last line, without a line end
+		err = nil
+	}
+	return next, err
 }
 
 // record returns the lines of the next record: one, or several where a quoted
 // field goes over line ends. Where the quotes are wrong, or do not close within
-// maxRecord or the file, it is as many lines as were looked at.
+// maxRecord or the file, it is as many lines as were looked at. A line that is
+// too long is alone.
 func (s *splitter) record() ([]piece, error) {
 	first, err := s.next()
 	if err != nil {
 		return nil, err
+	}
+	if first.long {
+		return []piece{first}, nil
 	}
 	lines, size := []piece{first}, len(first.text)
 	for state := scan(first.text, outside); state == inside && size < maxRecord; {
@@ -67,6 +74,10 @@ func (s *splitter) record() ([]piece, error) {
 		}
 		if err != nil {
 			return nil, err
+		}
+		if line.long {
+			s.takeBack([]piece{line})
+			break
 		}
 		lines, size = append(lines, line), size+len(line.text)
 		state = scan(line.text, state)

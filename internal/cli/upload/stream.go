@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"io"
+	"time"
 
 	"golang.org/x/sync/errgroup"
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
 	"github.com/incentives-dev/incentives/internal/fault"
@@ -19,10 +21,19 @@ type earningStream = payoutv1.PayoutService_StreamEarningsClient
 // stream sends the pending batches and then new ones over one stream, and
 // returns nil when all are settled.
 func (u *Upload[T]) stream(ctx context.Context, batches <-chan *batch[T]) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
 	group, ctx := errgroup.WithContext(ctx)
 	stream, err := u.Client.StreamEarnings(ctx)
 	if err != nil {
 		return err
+	}
+	receive := func(next sending[T]) error {
+		if u.Timeout > 0 {
+			silent := time.AfterFunc(u.Timeout, func() { cancel(errSilent) })
+			defer silent.Stop()
+		}
+		return u.receive(stream, next)
 	}
 	sent := make(chan sending[T], window)
 	group.Go(func() error {
@@ -31,14 +42,21 @@ func (u *Upload[T]) stream(ctx context.Context, batches <-chan *batch[T]) error 
 	})
 	group.Go(func() error {
 		for next := range sent {
-			if err := u.receive(stream, next); err != nil {
+			if err := receive(next); err != nil {
 				return err
 			}
 		}
 		return nil
 	})
-	return group.Wait()
+	err = group.Wait()
+	if errors.Is(context.Cause(ctx), errSilent) {
+		return errSilent
+	}
+	return err
 }
+
+// errSilent is what an upload ends with whose batch has no outcomes for too long.
+var errSilent = status.Error(codes.DeadlineExceeded, "the payout service has not answered")
 
 // A sending is a batch on its way, and what was sent of it.
 type sending[T any] struct {

@@ -41,6 +41,9 @@ type Upload[T any] struct {
 	// Done is called for each item, one after the other; outcome is nil for one
 	// without an earning. Its error ends the upload.
 	Done func(item Item[T], outcome *payoutv1.EarningOutcome) error
+	// Timeout is how long to wait for the outcomes of one batch; for ever where
+	// it is 0. It ends the upload with DEADLINE_EXCEEDED.
+	Timeout time.Duration
 	// Wait waits between attempts; the machine's clock does where it is nil.
 	Wait func(context.Context, time.Duration) error
 

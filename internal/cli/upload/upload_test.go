@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 
 	"github.com/incentives-dev/incentives/internal/cli/upload"
 	"github.com/incentives-dev/incentives/internal/fault"
@@ -266,6 +268,26 @@ func TestUploadGivesUp(t *testing.T) {
 				t.Errorf("%d waits (%v), want %d", len(sender.waits), sender.waits, test.wantWaits)
 			}
 		})
+	}
+}
+
+func TestUploadGivesUpOnAServiceThatIsSilent(t *testing.T) {
+	server := newService()
+	silent := make(chan struct{})
+	t.Cleanup(func() { close(silent) })
+	server.cut = func(_, batch int) error {
+		if batch == 2 {
+			<-silent
+		}
+		return nil
+	}
+	sender := newSender(server.dial(t), count)
+	sender.Timeout = 50 * time.Millisecond
+	if err := sender.Run(t.Context()); status.Code(err) != codes.DeadlineExceeded {
+		t.Errorf("Run: %v, want DEADLINE_EXCEEDED", err)
+	}
+	if len(sender.order) != 1000 || len(sender.waits) != 0 {
+		t.Errorf("%d items came back, and %d waits; want those of the first batch, and none", len(sender.order), len(sender.waits))
 	}
 }
 
