@@ -24,16 +24,29 @@ func (u *Upload[T]) stream(ctx context.Context, batches <-chan *batch[T]) error 
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	group, ctx := errgroup.WithContext(ctx)
+	err := u.converse(ctx, group, batches, func() (stop func() bool) {
+		if u.Timeout <= 0 {
+			return func() bool { return true }
+		}
+		return time.AfterFunc(u.Timeout, func() { cancel(errSilent) }).Stop
+	})
+	if errors.Is(context.Cause(ctx), errSilent) {
+		return errSilent
+	}
+	return err
+}
+
+// errSilent is what an upload ends with that has waited for the service for too long.
+var errSilent = status.Error(codes.DeadlineExceeded, "the payout service has not answered")
+
+// converse sends in one goroutine of the group and receives in another one.
+// While it waits for the service, an alarm is set, which ends ctx.
+func (u *Upload[T]) converse(ctx context.Context, group *errgroup.Group, batches <-chan *batch[T], alarm func() (stop func() bool)) error {
+	stop := alarm()
 	stream, err := u.Client.StreamEarnings(ctx)
+	stop()
 	if err != nil {
 		return err
-	}
-	receive := func(next sending[T]) error {
-		if u.Timeout > 0 {
-			silent := time.AfterFunc(u.Timeout, func() { cancel(errSilent) })
-			defer silent.Stop()
-		}
-		return u.receive(stream, next)
 	}
 	sent := make(chan sending[T], window)
 	group.Go(func() error {
@@ -42,21 +55,17 @@ func (u *Upload[T]) stream(ctx context.Context, batches <-chan *batch[T]) error 
 	})
 	group.Go(func() error {
 		for next := range sent {
-			if err := receive(next); err != nil {
+			stop := alarm()
+			err := u.receive(stream, next)
+			stop()
+			if err != nil {
 				return err
 			}
 		}
 		return nil
 	})
-	err = group.Wait()
-	if errors.Is(context.Cause(ctx), errSilent) {
-		return errSilent
-	}
-	return err
+	return group.Wait()
 }
-
-// errSilent is what an upload ends with whose batch has no outcomes for too long.
-var errSilent = status.Error(codes.DeadlineExceeded, "the payout service has not answered")
 
 // A sending is a batch on its way, and what was sent of it.
 type sending[T any] struct {
