@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"strings"
 
-	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 	"google.golang.org/genproto/googleapis/api/annotations"
 	"google.golang.org/grpc"
 	"google.golang.org/protobuf/proto"
@@ -17,6 +16,7 @@ import (
 type binding struct {
 	method  protoreflect.MethodDescriptor
 	conn    *grpc.ClientConn // to the service that has it
+	name    string           // in gRPC: /incentives.plan.v1.PlanService/GetPlan
 	verb    string           // POST
 	path    string           // /v1/{parent=partners/*/plans/*}/earnings
 	body    string           // the field that the body holds, "*" for the whole request, "" for none
@@ -24,38 +24,12 @@ type binding struct {
 	answer  protoreflect.MessageType
 }
 
-// bindings are all bindings, by verb and path: "GET /v1/programs".
-type bindings map[string]*binding
-
-// add adds the calls of a service, which conn leads to.
-func (b bindings) add(service protoreflect.ServiceDescriptor, conn *grpc.ClientConn) error {
-	methods := service.Methods()
-	for i := range methods.Len() {
-		bound, err := bind(methods.Get(i), conn)
-		if err != nil {
-			return err
-		}
-		b[bound.verb+" "+bound.path] = bound
-	}
-	return nil
-}
-
-// find returns the binding that grpc-gateway has chosen for a request.
-func (b bindings) find(r *http.Request) (*binding, bool) {
-	pattern, ok := runtime.HTTPPattern(r.Context())
-	if !ok {
-		return nil, false
-	}
-	found, ok := b[r.Method+" "+pattern.String()]
-	return found, ok
-}
-
 func bind(method protoreflect.MethodDescriptor, conn *grpc.ClientConn) (*binding, error) {
 	rule, ok := proto.GetExtension(method.Options(), annotations.E_Http).(*annotations.HttpRule)
 	if !ok || rule == nil {
 		return nil, fmt.Errorf("%s has no HTTP annotation", method.FullName())
 	}
-	b := &binding{method: method, conn: conn, body: rule.GetBody()}
+	b := &binding{method: method, conn: conn, name: fmt.Sprintf("/%s/%s", method.Parent().FullName(), method.Name()), body: rule.GetBody()}
 	switch rule.GetPattern().(type) {
 	case *annotations.HttpRule_Get:
 		b.verb, b.path = http.MethodGet, rule.GetGet()
@@ -78,24 +52,22 @@ func bind(method protoreflect.MethodDescriptor, conn *grpc.ClientConn) (*binding
 	return b, nil
 }
 
-// content is the type of message that the body holds; nil where there is no body.
-func (b *binding) content() protoreflect.MessageDescriptor {
+// streams tells whether either side sends more than one message.
+func (b *binding) streams() bool { return b.method.IsStreamingClient() || b.method.IsStreamingServer() }
+
+// content is the part of a request that the body holds; nil where there is no body.
+func (b *binding) content(request protoreflect.Message) protoreflect.Message {
 	switch b.body {
 	case "":
 		return nil
 	case "*":
-		return b.method.Input()
+		return request
 	}
-	return b.method.Input().Fields().ByName(protoreflect.Name(b.body)).Message()
+	return request.Mutable(request.Descriptor().Fields().ByName(protoreflect.Name(b.body))).Message()
 }
 
 // contentPath is where the body lies in the request: "plan", or "" where it is the whole.
 func (b *binding) contentPath() string { return strings.TrimPrefix(b.body, "*") }
-
-// fullMethod is the call's name in gRPC: /incentives.plan.v1.PlanService/GetPlan.
-func (b *binding) fullMethod() string {
-	return fmt.Sprintf("/%s/%s", b.method.Parent().FullName(), b.method.Name())
-}
 
 // fieldOf returns the field of a message by its JSON name or its name in the proto.
 func fieldOf(message protoreflect.MessageDescriptor, name string) protoreflect.FieldDescriptor {
@@ -103,4 +75,23 @@ func fieldOf(message protoreflect.MessageDescriptor, name string) protoreflect.F
 		return field
 	}
 	return message.Fields().ByTextName(name)
+}
+
+// resolve finds the field of a message that a path such as "plan.displayName"
+// names, by JSON names or those of the proto, and returns its path in the proto;
+// nil where there is none.
+func resolve(message protoreflect.MessageDescriptor, path string) (string, protoreflect.FieldDescriptor) {
+	var field protoreflect.FieldDescriptor
+	var names []string
+	for name := range strings.SplitSeq(path, ".") {
+		if message == nil || field != nil && field.Cardinality() == protoreflect.Repeated {
+			return "", nil
+		}
+		if field = fieldOf(message, name); field == nil {
+			return "", nil
+		}
+		names = append(names, string(field.Name()))
+		message = field.Message()
+	}
+	return strings.Join(names, "."), field
 }

@@ -145,8 +145,9 @@ func wanted(field protoreflect.FieldDescriptor) string {
 		return "a whole number of 32 bits"
 	case protoreflect.Int64Kind, protoreflect.Uint64Kind:
 		return "a whole number of 64 bits"
+	default:
+		return "a value of type " + field.Kind().String()
 	}
-	return "a value of type " + field.Kind().String()
 }
 
 // enumValues lists the values of an enum that can be said.

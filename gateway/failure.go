@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"slices"
 
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 	"google.golang.org/genproto/googleapis/rpc/code"
@@ -12,18 +13,11 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/types/known/anypb"
 
 	"github.com/incentives-dev/incentives/internal/fault"
 	"github.com/incentives-dev/incentives/internal/rpc"
 )
-
-// A request is what the gateway knows of the call that is in hand.
-type request struct {
-	binding *binding
-	body    []byte
-}
-
-type requestKey struct{}
 
 // failures answers calls with errors.
 type failures struct{ log *slog.Logger }
@@ -37,20 +31,16 @@ func (f failures) status(ctx context.Context, err error) *status.Status {
 	}
 	s := status.Convert(err)
 	if reasonOf(s) != "" {
-		return s
+		return showable(s)
 	}
-	// Made by gRPC or by generated code, which know no reasons.
-	if s.Code() == codes.InvalidArgument {
-		s, _ = rpc.Status(malformed(ctx, s.Message()))
-		return s
-	}
+	// Made by gRPC or the gateway itself, which know no reasons.
 	f.log.WarnContext(ctx, "call failed", "code", s.Code().String(), "error", s.Message())
 	return withReason(s.Code())
 }
 
 // withReason is a status of a code alone: what else was said may tell of what is inside.
 func withReason(c codes.Code) *status.Status {
-	message := "the call failed inside"
+	var message string
 	switch c {
 	case codes.Unavailable:
 		message = "the service can't be reached now: try again"
@@ -62,6 +52,8 @@ func withReason(c codes.Code) *status.Status {
 		message = "the service does not know this call"
 	case codes.ResourceExhausted:
 		message = "the answer is larger than can be sent: ask for a smaller page"
+	default:
+		message = "the call failed inside"
 	}
 	s, err := status.New(c, message).WithDetails(&errdetails.ErrorInfo{Reason: code.Code(c).String(), Domain: rpc.ErrorDomain})
 	if err != nil {
@@ -70,16 +62,15 @@ func withReason(c codes.Code) *status.Status {
 	return s
 }
 
-// malformed says what is wrong with a request that generated code could not read.
-func malformed(ctx context.Context, message string) error {
-	if in, ok := ctx.Value(requestKey{}).(request); ok && in.binding.content() != nil {
-		var v fault.Violations
-		explain(v.In(in.binding.contentPath()), in.body, in.binding.content())
-		if err := v.Err(); err != nil {
-			return err
-		}
-	}
-	return fault.New(fault.Invalid, "REQUEST_MALFORMED", "the request can't be read: %s", message)
+// showable is a status without the details whose types this program does not
+// know: JSON can't show them, and without them it can show the rest.
+func showable(s *status.Status) *status.Status {
+	p := s.Proto()
+	p.Details = slices.DeleteFunc(p.GetDetails(), func(detail *anypb.Any) bool {
+		_, err := protojson.Marshal(detail)
+		return err != nil
+	})
+	return status.FromProto(p)
 }
 
 func reasonOf(s *status.Status) string {
@@ -102,15 +93,10 @@ func (f failures) write(ctx context.Context, w http.ResponseWriter, err error) {
 		httpStatus = http.StatusMethodNotAllowed
 	}
 	body, err := protojson.Marshal(s.Proto())
-	if err != nil { // a detail of a type that this program does not know
+	if err != nil { // a text that is none, which gRPC carries nowhere
 		body, httpStatus = []byte(`{"code":13,"message":"the error can't be shown"}`), http.StatusInternalServerError
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(httpStatus)
 	_, _ = w.Write(body) // the caller has gone
-}
-
-// handler answers for grpc-gateway.
-func (f failures) handler(_ context.Context, _ *runtime.ServeMux, _ runtime.Marshaler, w http.ResponseWriter, r *http.Request, err error) {
-	f.write(r.Context(), w, err)
 }

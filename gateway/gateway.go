@@ -56,22 +56,18 @@ func Run(ctx context.Context, config Config) error {
 		return fmt.Errorf("gateway: payoutsvc at %q: %w", config.Payoutsvc, err)
 	}
 	defer payouts.Close()
-	draining := make(chan struct{})
-	// Its context is that of the connections' handlers, not of a call.
-	handler, err := newMux(context.WithoutCancel(ctx), &mux{
-		failures: failures{log: config.Log}, plans: plans, payouts: payouts, draining: draining,
-	})
+	handler, err := newMux(&mux{failures: failures{log: config.Log}, plans: plans, payouts: payouts, stopping: ctx})
 	if err != nil {
 		return fmt.Errorf("gateway: %w", err)
 	}
 	if config.OnListen != nil {
 		config.OnListen(listener.Addr())
 	}
-	return config.serve(ctx, listener, handler, draining)
+	return config.serve(ctx, listener, handler)
 }
 
 // serve serves until ctx is done, and returns when nothing is in flight any more or the deadline has passed.
-func (c Config) serve(ctx context.Context, listener net.Listener, handler http.Handler, draining chan<- struct{}) error {
+func (c Config) serve(ctx context.Context, listener net.Listener, handler http.Handler) error {
 	server := &http.Server{
 		Handler: handler, ReadHeaderTimeout: headerTime, IdleTimeout: idleTime, MaxHeaderBytes: headerLimit,
 		ErrorLog: slog.NewLogLogger(c.Log.Handler(), slog.LevelDebug), // of clients that do not speak HTTP
@@ -83,7 +79,6 @@ func (c Config) serve(ctx context.Context, listener net.Listener, handler http.H
 		return fmt.Errorf("gateway on %s: %w", listener.Addr(), err)
 	case <-ctx.Done():
 	}
-	close(draining)
 	deadline, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.ShutdownTimeout)
 	defer cancel()
 	if err := server.Shutdown(deadline); errors.Is(err, context.DeadlineExceeded) {

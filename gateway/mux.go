@@ -1,18 +1,13 @@
 package gateway
 
 import (
-	"bytes"
 	"context"
-	"fmt"
-	"io"
 	"net/http"
-	"net/url"
-	"slices"
 	"strings"
 
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/incentives-dev/incentives/gateway/openapi"
 	"github.com/incentives-dev/incentives/internal/fault"
@@ -23,47 +18,50 @@ import (
 // A mux answers every HTTP request.
 type mux struct {
 	failures
-	calls    *runtime.ServeMux
-	bindings bindings
+	calls    *runtime.ServeMux // which path and verb is which call
 	plans    *grpc.ClientConn
 	payouts  *grpc.ClientConn
-	draining <-chan struct{} // closed when streams are to come to an end
+	stopping context.Context // done when streams are to come to an end
 }
 
-// newMux connects the calls of both services.
-func newMux(ctx context.Context, m *mux) (*mux, error) {
-	m.bindings = bindings{}
+// newMux binds the calls of both services.
+func newMux(m *mux) (*mux, error) {
 	m.calls = runtime.NewServeMux(
-		runtime.WithMarshalerOption(runtime.MIMEWildcard, newMarshaler()),
-		runtime.WithErrorHandler(m.handler),
-		runtime.WithRoutingErrorHandler(m.unroutable),
-		runtime.WithMiddlewares(m.check),
+		runtime.WithRoutingErrorHandler(func(
+			_ context.Context, _ *runtime.ServeMux, _ runtime.Marshaler, w http.ResponseWriter, r *http.Request, httpStatus int,
+		) {
+			m.unroutable(w, r, httpStatus)
+		}),
 		// "%2F" has been refused before, so no two paths become one.
 		runtime.WithUnescapingMode(runtime.UnescapingModeAllExceptSlash),
 		runtime.WithDisablePathLengthFallback(),
 		runtime.WithDisableHTTPMethodOverride(),
-		runtime.WithOutgoingHeaderMatcher(drop),
-		runtime.WithOutgoingTrailerMatcher(drop),
 	)
-	plans := planv1.File_incentives_plan_v1_plan_service_proto.Services().ByName("PlanService")
-	payouts := payoutv1.File_incentives_payout_v1_payout_service_proto.Services().ByName("PayoutService")
-	if err := m.bindings.add(plans, m.plans); err != nil {
+	if err := m.bind(planv1.File_incentives_plan_v1_plan_service_proto, m.plans); err != nil {
 		return nil, err
 	}
-	if err := m.bindings.add(payouts, m.payouts); err != nil {
+	if err := m.bind(payoutv1.File_incentives_payout_v1_payout_service_proto, m.payouts); err != nil {
 		return nil, err
-	}
-	if err := planv1.RegisterPlanServiceHandler(ctx, m.calls, m.plans); err != nil {
-		return nil, fmt.Errorf("register the calls of plansvc: %w", err)
-	}
-	if err := payoutv1.RegisterPayoutServiceHandler(ctx, m.calls, m.payouts); err != nil {
-		return nil, fmt.Errorf("register the calls of payoutsvc: %w", err)
 	}
 	return m, nil
 }
 
-// drop keeps gRPC's own headers from the answers.
-func drop(string) (string, bool) { return "", false }
+// bind binds the calls of the services of a file, which conn leads to.
+func (m *mux) bind(file protoreflect.FileDescriptor, conn *grpc.ClientConn) error {
+	for i := range file.Services().Len() {
+		methods := file.Services().Get(i).Methods()
+		for j := range methods.Len() {
+			b, err := bind(methods.Get(j), conn)
+			if err != nil {
+				return err
+			}
+			if err := m.calls.HandlePath(b.verb, b.path, m.handle(b)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
 
 // ServeHTTP answers one request.
 func (m *mux) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -88,70 +86,51 @@ func (m *mux) openapi(w http.ResponseWriter, _ *http.Request) {
 	_, _ = w.Write(openapi.Document) // the caller has gone
 }
 
-// check stands before every call: it refuses what grpc-gateway would ignore, and
-// takes over the calls that stream.
-func (m *mux) check(next runtime.HandlerFunc) runtime.HandlerFunc {
+// handle answers the requests of one call.
+func (m *mux) handle(b *binding) runtime.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request, params map[string]string) {
-		if probed, ok := r.Context().Value(probeKey{}).(*bool); ok {
-			*probed = true
+		if reached, ok := r.Context().Value(probeKey{}).(*bool); ok {
+			*reached = true
 			return
 		}
-		b, ok := m.bindings.find(r)
-		if !ok {
-			m.write(r.Context(), w, status.Error(12, "not bound")) // no call of ours, so nothing that could be reached
-			return
-		}
-		if b.method.IsStreamingClient() || b.method.IsStreamingServer() {
+		if b.streams() {
 			m.stream(w, r, b, params)
 			return
 		}
-		r, err := b.prepare(w, r, params)
-		if err != nil {
+		if err := m.call(w, r, b, params); err != nil {
 			m.write(r.Context(), w, err)
-			return
 		}
-		next(w, r, params)
 	}
 }
 
-// prepare reads the body of a call that is one message, checks its query, and
-// returns the request as generated code is to see it.
-func (b *binding) prepare(w http.ResponseWriter, r *http.Request, params map[string]string) (*http.Request, error) {
-	body, err := b.readBody(w, r)
+// call answers a call that is one message each way.
+func (m *mux) call(w http.ResponseWriter, r *http.Request, b *binding, params map[string]string) error {
+	request, err := b.read(w, r, params)
 	if err != nil {
-		return r, err
+		return err
 	}
-	var v fault.Violations
-	query := b.readQuery(&v, r, params)
-	if v.Err() != nil && b.content() != nil {
-		explain(v.In(b.contentPath()), body, b.content())
-	}
-	if err := v.Err(); err != nil {
-		return r, err
-	}
-	b.setMask(query, body)
-	r = r.WithContext(context.WithValue(r.Context(), requestKey{}, request{binding: b, body: body}))
-	target := *r.URL
-	target.RawQuery = query.Encode()
-	r.URL = &target
-	r.Body = io.NopCloser(bytes.NewReader(body))
-	r.Header.Del("Content-Type") // JSON, whatever curl says; a form would be read as a query
-	return r, nil
-}
-
-// readQuery returns the query of a request, and records in v what is wrong with it.
-func (b *binding) readQuery(v *fault.Violations, r *http.Request, params map[string]string) url.Values {
-	query, err := url.ParseQuery(r.URL.RawQuery)
+	ctx, err := m.outgoing(r.Context(), r, b)
 	if err != nil {
-		v.Add("", "QUERY_MALFORMED", "the query can't be read: %s", err)
-		return nil
+		return err
 	}
-	b.checkQuery(v, query, params)
-	return query
+	answer := b.answer.New().Interface()
+	if err := b.conn.Invoke(ctx, b.name, request, answer); err != nil {
+		return err
+	}
+	body, err := answers().Marshal(answer)
+	if err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	_, _ = w.Write(body) // the caller has gone
+	return nil
 }
 
 // unroutable answers what leads to no call.
-func (m *mux) unroutable(_ context.Context, _ *runtime.ServeMux, _ runtime.Marshaler, w http.ResponseWriter, r *http.Request, httpStatus int) {
+func (m *mux) unroutable(w http.ResponseWriter, r *http.Request, httpStatus int) {
+	if _, probing := r.Context().Value(probeKey{}).(*bool); probing {
+		return // else it would probe in turn, without end
+	}
 	switch httpStatus {
 	case http.StatusMethodNotAllowed:
 		m.notAllowed(w, r, m.allowed(r))
@@ -163,8 +142,9 @@ func (m *mux) unroutable(_ context.Context, _ *runtime.ServeMux, _ runtime.Marsh
 }
 
 func (m *mux) notAllowed(w http.ResponseWriter, r *http.Request, allowed []string) {
-	w.Header().Set("Allow", strings.Join(allowed, ", "))
-	m.write(r.Context(), w, fault.New(fault.Invalid, "METHOD_NOT_ALLOWED", "%.20s is not a method of this path, which has %s", r.Method, strings.Join(allowed, ", ")))
+	methods := strings.Join(allowed, ", ")
+	w.Header().Set("Allow", methods)
+	m.write(r.Context(), w, fault.New(fault.Invalid, "METHOD_NOT_ALLOWED", "%.20s is not a method of this path, which has %s", r.Method, methods))
 }
 
 type probeKey struct{}
@@ -177,19 +157,10 @@ func (m *mux) allowed(r *http.Request) []string {
 		reached := false
 		probe := r.WithContext(context.WithValue(r.Context(), probeKey{}, &reached))
 		probe.Method = method
-		if method != r.Method {
-			m.calls.ServeHTTP(nothing{}, probe)
-		}
+		m.calls.ServeHTTP(nil, probe) // which answers nothing
 		if reached {
 			allowed = append(allowed, method)
 		}
 	}
-	return slices.Clip(allowed)
+	return allowed
 }
-
-// nothing is where the answer to a probe goes.
-type nothing struct{}
-
-func (nothing) Header() http.Header            { return http.Header{} }
-func (nothing) Write(data []byte) (int, error) { return len(data), nil }
-func (nothing) WriteHeader(int)                {}

@@ -28,7 +28,7 @@ func (m *mux) ready(w http.ResponseWriter, r *http.Request) {
 		"payoutsvc": serviceState(r.Context(), m.payouts, payoutv1.PayoutService_ServiceDesc.ServiceName),
 	}
 	switch {
-	case m.isDraining():
+	case m.stopping.Err() != nil:
 		state["status"] = "stopping"
 	case state["plansvc"] == isReady && state["payoutsvc"] == isReady:
 		state["status"] = isReady

@@ -11,164 +11,145 @@ import (
 	"time"
 
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
-	"github.com/grpc-ecosystem/grpc-gateway/v2/utilities"
 	"google.golang.org/grpc"
-	"google.golang.org/protobuf/encoding/protojson"
-	"google.golang.org/protobuf/proto"
+	"google.golang.org/grpc/status"
 
 	"github.com/incentives-dev/incentives/internal/fault"
 	"github.com/incentives-dev/incentives/internal/rpc"
 )
 
-// stream answers a call that streams. What grpc-gateway generates for one hides
-// why a line could not be read, and does not answer before the body has ended.
+// outgoing is the context of a call to a service: ctx with what the header of a
+// request says to services.
+func (m *mux) outgoing(ctx context.Context, r *http.Request, b *binding) (context.Context, error) {
+	ctx, err := runtime.AnnotateContext(ctx, m.calls, r, b.name)
+	if err != nil {
+		return nil, fault.New(fault.Invalid, "REQUEST_MALFORMED", "the request's header can't be read: %s", status.Convert(err).Message())
+	}
+	return ctx, nil
+}
+
+// stream answers a call that streams: its answers are lines.
 func (m *mux) stream(w http.ResponseWriter, r *http.Request, b *binding, params map[string]string) {
 	answers := &lines{failures: m.failures, w: w, control: http.NewResponseController(w)}
-	if err := m.relay(r, b, params, answers); err != nil {
+	relay := m.relayOne
+	if b.method.IsStreamingClient() {
+		relay = m.relayMany
+	}
+	if err := relay(r, b, params, answers); err != nil {
 		answers.fail(r.Context(), err)
 	}
 }
 
-// relay carries requests to the service and its answers back, until either side
-// has ended or the gateway stops.
-func (m *mux) relay(r *http.Request, b *binding, params map[string]string, answers *lines) error {
-	var v fault.Violations
-	query := b.readQuery(&v, r, params)
-	if err := v.Err(); err != nil {
-		return err
-	}
-	ctx, err := runtime.AnnotateContext(r.Context(), m.calls, r, b.fullMethod())
+// relayOne carries one request to the service and its answers back, until the
+// service ends or the gateway stops.
+func (m *mux) relayOne(r *http.Request, b *binding, params map[string]string, answers *lines) error {
+	request, err := b.read(answers.w, r, params)
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithCancel(ctx)
+	ctx, cancel := context.WithCancel(r.Context())
 	defer cancel()
-	description := &grpc.StreamDesc{ServerStreams: b.method.IsStreamingServer(), ClientStreams: b.method.IsStreamingClient()}
-	stream, err := b.conn.NewStream(ctx, description, b.fullMethod())
+	stream, err := m.open(ctx, r, b)
 	if err != nil {
 		return err
 	}
-	if !b.method.IsStreamingClient() {
-		return m.relayOne(&one{binding: b, stream: stream, cancel: cancel}, params, query, answers)
-	}
-	// Else answers would wait until the body has been read.
-	if err := answers.control.EnableFullDuplex(); err != nil {
+	if err := errors.Join(stream.SendMsg(request), stream.CloseSend()); err != nil && !errors.Is(err, io.EOF) {
 		return err
 	}
-	return m.relayMany(r, &many{binding: b, stream: stream, failed: make(chan error, 1)}, answers)
-}
-
-// A one is a call with one request, which the path and the query hold.
-type one struct {
-	*binding
-	stream grpc.ClientStream
-	cancel context.CancelFunc
-}
-
-func (m *mux) relayOne(call *one, params map[string]string, query map[string][]string, answers *lines) error {
-	request := call.request.New().Interface()
-	for name, value := range params {
-		if err := runtime.PopulateFieldFromPath(request, name, value); err != nil {
-			return err
-		}
-	}
-	if err := runtime.PopulateQueryParameters(request, query, utilities.NewDoubleArray(nil)); err != nil {
-		return err
-	}
-	if err := errors.Join(call.stream.SendMsg(request), call.stream.CloseSend()); err != nil && !errors.Is(err, io.EOF) {
-		return err
-	}
-	over := make(chan struct{})
-	defer close(over)
-	go func() {
-		select {
-		case <-m.draining:
-			call.cancel()
-		case <-over:
-		}
-	}()
-	err := answers.copy(call.stream, call.binding)
-	if err != nil && m.isDraining() {
+	defer context.AfterFunc(m.stopping, cancel)()
+	err = answers.copy(stream, b)
+	if err != nil && m.stopping.Err() != nil {
 		return rpc.Draining()
 	}
 	return err
 }
 
-// A many is a call whose requests are the lines of the body.
-type many struct {
-	*binding
-	stream grpc.ClientStream
-	failed chan error // why not all of the body was sent; nil where it was
+// relayMany carries the lines of the body to the service and its answers back,
+// until either side ends. When the gateway stops, what was read is still answered.
+func (m *mux) relayMany(r *http.Request, b *binding, _ map[string]string, answers *lines) error {
+	var v fault.Violations
+	b.readQuery(&v, r, nil)
+	if err := v.Err(); err != nil {
+		return err
+	}
+	// Else answers would wait until the body has been read.
+	if err := answers.control.EnableFullDuplex(); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(context.WithoutCancel(r.Context()))
+	defer cancel()
+	defer context.AfterFunc(r.Context(), func() {
+		if m.stopping.Err() == nil { // else it was the gateway that let go of the body
+			cancel()
+		}
+	})()
+	stream, err := m.open(ctx, r, b)
+	if err != nil {
+		return err
+	}
+	// A body that is being read when nothing more is wanted of it has to be let
+	// go of. That spoils the connection for a next request.
+	answers.w.Header().Set("Connection", "close")
+	letGo := func() { _ = answers.control.SetReadDeadline(time.Unix(1, 0)) } // its failure leaves only the wait for the client
+	unsent := make(chan error, 1)
+	go func() {
+		unsent <- b.send(stream, r.Body)
+	}()
+	stop := context.AfterFunc(m.stopping, letGo)
+	err = answers.copy(stream, b)
+	stop()
+	cancel()
+	letGo()
+	if unsent := <-unsent; err == nil && unsent != nil {
+		err = unsent
+		if m.stopping.Err() != nil {
+			err = rpc.Draining()
+		}
+	}
+	return err
 }
 
-func (m *mux) relayMany(r *http.Request, call *many, answers *lines) error {
-	sent := make(chan struct{})
-	go func() {
-		defer close(sent)
-		call.failed <- call.send(r.Body)
-		_ = call.stream.CloseSend() // never fails
-	}()
-	// A body that is being read when nothing more is wanted of it has to be let go of.
-	over := make(chan struct{})
-	watched := make(chan struct{})
-	go func() {
-		defer close(watched)
-		select {
-		case <-m.draining:
-		case <-over:
-		case <-sent:
-			return
-		}
-		_ = answers.control.SetReadDeadline(time.Now()) // its failure leaves only the wait for the client
-	}()
-	err := answers.copy(call.stream, call.binding)
-	close(over)
-	<-sent
-	<-watched
-	unsent := <-call.failed
-	switch {
-	case err != nil:
-		return err
-	case unsent != nil && m.isDraining():
-		return rpc.Draining()
+// open begins a stream to the service.
+func (m *mux) open(ctx context.Context, r *http.Request, b *binding) (grpc.ClientStream, error) {
+	ctx, err := m.outgoing(ctx, r, b)
+	if err != nil {
+		return nil, err
 	}
-	return unsent
+	description := &grpc.StreamDesc{ServerStreams: b.method.IsStreamingServer(), ClientStreams: b.method.IsStreamingClient()}
+	return b.conn.NewStream(ctx, description, b.name)
 }
 
 // send sends each line of a body as one request, and fails at the first that is none.
-func (call *many) send(body io.Reader) error {
+func (b *binding) send(stream grpc.ClientStream, body io.Reader) error {
+	defer func() { _ = stream.CloseSend() }() // it never fails
 	scanner := bufio.NewScanner(body)
-	scanner.Buffer(nil, rpc.MessageLimit)
-	for number := 1; scanner.Scan(); number++ {
+	scanner.Buffer(nil, rpc.MessageLimit+1) // and the line's end
+	number := 0
+	for scanner.Scan() {
+		number++
 		line := bytes.TrimSpace(scanner.Bytes())
 		if len(line) == 0 {
 			continue
 		}
-		request := call.request.New().Interface()
-		if err := protojson.Unmarshal(line, request); err != nil {
-			return onLine(number, malformedLine(line, call.binding, err))
+		var v fault.Violations
+		request := b.request.New()
+		decode(&v, line, request)
+		if err := v.Err(); err != nil && scanner.Err() != nil {
+			break // the line has been cut off
+		} else if err != nil {
+			return onLine(number, err)
 		}
-		if call.stream.SendMsg(request) != nil {
+		if stream.SendMsg(request.Interface()) != nil {
 			return nil // the service has ended the stream, and says why to who receives
 		}
 	}
 	switch err := scanner.Err(); {
 	case errors.Is(err, bufio.ErrTooLong):
-		return tooLarge()
+		return onLine(number+1, tooLarge())
 	case err != nil:
-		return fault.New(fault.Invalid, "BODY_INCOMPLETE", "the body ends before its time")
+		return incomplete()
 	}
 	return nil
-}
-
-// malformedLine says what is wrong with a line that protojson refuses for a reason of its own.
-func malformedLine(line []byte, b *binding, reason error) error {
-	var v fault.Violations
-	explain(&v, line, b.content())
-	if err := v.Err(); err != nil {
-		return err
-	}
-	return fault.New(fault.Invalid, "REQUEST_MALFORMED", "it can't be read: %s", reason)
 }
 
 // onLine says which line of a body an error is about.
@@ -179,63 +160,4 @@ func onLine(number int, err error) error {
 	}
 	refusal.Message = "line " + strconv.Itoa(number) + ": " + refusal.Message
 	return refusal.With("line", strconv.Itoa(number))
-}
-
-func (m *mux) isDraining() bool {
-	select {
-	case <-m.draining:
-		return true
-	default:
-		return false
-	}
-}
-
-// lines is the answer to a call that streams: one JSON object a line.
-type lines struct {
-	failures
-	w       http.ResponseWriter
-	control *http.ResponseController
-	begun   bool
-}
-
-// copy passes on answers until the stream ends.
-func (l *lines) copy(stream grpc.ClientStream, b *binding) error {
-	for {
-		answer := b.answer.New().Interface()
-		err := stream.RecvMsg(answer)
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		if err := l.line("result", answer); err != nil {
-			return err
-		}
-	}
-}
-
-// fail ends the answer with an error: in its status, unless it has begun.
-func (l *lines) fail(ctx context.Context, err error) {
-	if !l.begun {
-		l.write(ctx, l.w, err)
-		return
-	}
-	_ = l.line("error", l.status(ctx, err).Proto()) // the caller has gone
-}
-
-// line writes {name: message}, and sends it on its way.
-func (l *lines) line(name string, message proto.Message) error {
-	line, err := answers().MarshalAppend([]byte(`{"`+name+`":`), message)
-	if err != nil {
-		return err
-	}
-	if !l.begun {
-		l.w.Header().Set("Content-Type", "application/x-ndjson")
-		l.begun = true
-	}
-	if _, err := l.w.Write(append(line, '}', '\n')); err != nil {
-		return err
-	}
-	return l.control.Flush()
 }
