@@ -40,7 +40,7 @@ func parseEarning(key store.Key, id string, value []byte) (payout.Earning, error
 	if len(part) < fields {
 		return payout.Earning{}, damaged(key, errors.New("it has too few fields"))
 	}
-	minor, err := strconv.ParseInt(part[0], 10, 64)
+	minor, err := parseInt(part[0])
 	if err != nil {
 		return payout.Earning{}, damaged(key, err)
 	}
@@ -75,7 +75,7 @@ func appendTime(b []byte, t time.Time) []byte {
 
 func parseTime(text string) (time.Time, error) {
 	whole, fraction, cut := strings.Cut(text, ".")
-	seconds, err := strconv.ParseInt(whole, 10, 64)
+	seconds, err := parseInt(whole)
 	if err != nil {
 		return time.Time{}, err
 	}
@@ -83,27 +83,32 @@ func parseTime(text string) (time.Time, error) {
 		return time.Unix(seconds, 0).UTC(), nil
 	}
 	nanos, err := strconv.ParseUint(fraction, 10, 32)
-	if err != nil || len(fraction) != nanoDigits {
+	if err != nil || len(fraction) != nanoDigits || nanos == 0 {
 		return time.Time{}, fmt.Errorf("%q is not a time", text)
 	}
 	return time.Unix(seconds, int64(nanos)).UTC(), nil
 }
 
-// parseTotal reads a total in minor units; what is absent is nothing. Only the
-// form that is ever written is one: what a counter would refuse to be added to
-// is not paid from, either.
+// parseTotal reads a total in minor units; what is absent is nothing.
 func parseTotal(key store.Key, value []byte) (int64, error) {
 	if value == nil {
 		return 0, nil
 	}
-	n, err := strconv.ParseInt(string(value), 10, 64)
-	if err == nil && strconv.FormatInt(n, 10) != string(value) {
-		err = fmt.Errorf("%q is not how a total is written", value)
-	}
+	n, err := parseInt(string(value))
 	if err != nil {
 		return 0, damaged(key, err)
 	}
 	return n, nil
+}
+
+// parseInt reads an integer in the one form that is ever written. Any other is
+// damage: a total that a store would refuse to add to is not paid from, either.
+func parseInt(text string) (int64, error) {
+	n, err := strconv.ParseInt(text, 10, 64)
+	if err == nil && strconv.FormatInt(n, 10) != text {
+		err = fmt.Errorf("%q is not how %d is written", text, n)
+	}
+	return n, err
 }
 
 // decode reads a value that is JSON.
