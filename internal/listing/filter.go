@@ -38,8 +38,8 @@ const (
 
 // ParseFilter reads an AIP-160 filter, such as state="SUBMITTED" AND
 // create_time>"2026-01-01T00:00:00Z", and records in v, at "filter", that it is
-// malformed, names an unknown field or is too complex. Texts compare byte by
-// byte; ":" asks whether a text contains another.
+// malformed, names an unknown field or an unknown value of an enum, or is too
+// complex. Texts compare byte by byte; ":" asks whether a text contains another.
 func ParseFilter(v *fault.Violations, filter string, schema Schema) Filter {
 	parsed, err := parse(filter, schema)
 	if err != nil {
@@ -184,6 +184,10 @@ func (c *compiler) comparison(call *expr.Expr_Call, demanded bool) (func(Values)
 	operator, ok := holds[call.GetFunction()]
 	if !ok {
 		return nil, fmt.Errorf("can't use %s", call.GetFunction())
+	}
+	// A state that is misspelt finds nothing, and nobody would know why.
+	if len(field.Values) > 0 && !slices.Contains(field.Values, text) {
+		return nil, fmt.Errorf("%s is never %.40q, but one of %s", name, text, strings.Join(field.Values, ", "))
 	}
 	if demanded && call.GetFunction() == filtering.FunctionEquals {
 		c.equals[name] = text

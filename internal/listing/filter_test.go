@@ -60,6 +60,7 @@ func TestFilter(t *testing.T) {
 
 func TestFilterRefused(t *testing.T) {
 	for _, filter := range []string{
+		`state="SUBMITED"`, `state!="submitted"`, `state="SUBMITTED/x"`, `market="US" OR state=""`,
 		`state=(`, `nope="x"`, `"x"=state`, `state`, `state=market`, `create_time>"yesterday"`, `create_time:"2026"`, `state=1`, `state.x="y"`, `)`,
 		strings.Repeat(`state="A" AND `, 150) + `state="A"`, strings.Repeat(`state="A" OR `, 90) + `state="A"` + strings.Repeat(" OR market=\"B\"", 20),
 	} {
@@ -121,8 +122,15 @@ func FuzzFilter(f *testing.F) {
 		if v.Err() != nil {
 			return
 		}
-		parsed.Match(values)
-		parsed.Match(func(string) any { return nil })
+		none := func(string) any { return nil }
+		var other fault.Violations
+		if not := listing.ParseFilter(&other, "NOT ("+filter+")", schema); other.Err() == nil && strings.TrimSpace(filter) != "" {
+			for _, values := range []listing.Values{values, none} {
+				if parsed.Match(values) == not.Match(values) {
+					t.Errorf("%q and NOT of it agree", filter)
+				}
+			}
+		}
 		if state, ok := parsed.Equals("state"); ok && state != "SUBMITTED" && parsed.Match(values) {
 			t.Errorf("demands state %q, and keeps an entry with another", state)
 		}

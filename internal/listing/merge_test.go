@@ -144,3 +144,29 @@ func TestAPageEndsAtTheBudget(t *testing.T) {
 		t.Fatalf("%q, after %q, %v; want the one entry, and the end", items, after, err)
 	}
 }
+
+// An answer fits into a message, however large its entries are.
+func TestAPageEndsAtItsBytes(t *testing.T) {
+	db := open(t)
+	for _, id := range []string{"z/1", "z/2", "z/3", "z/4", "z/5"} {
+		var b store.Batch
+		b.Put(store.Key{Collection: "things", ID: id}, make([]byte, 1<<20))
+		if err := db.Commit(t.Context(), store.PartitionOf(id, db.Partitions()), &b); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var pages [][]string
+	for q := query(db, "z/", listing.Page{Size: 10}); ; {
+		items, after, err := listing.List(t.Context(), q)
+		if err != nil {
+			t.Fatal(err)
+		}
+		pages = append(pages, items)
+		if q.Page.After = after; after == "" {
+			break
+		}
+	}
+	if got, want := fmt.Sprint(pages), "[[z/1 z/2] [z/3 z/4] [z/5]]"; got != want {
+		t.Errorf("entries of 1 MiB come in the pages %s, want %s", got, want)
+	}
+}

@@ -78,6 +78,7 @@ func checksum(after string, fields []string) uint64 {
 // Slice is the part of a list in memory that a page asks for, and the cursor
 // that it ended at. The list keeps its own order. A cursor is the place and the
 // id of an entry, so that the next page goes on where it stood if it is gone.
+// Where others before it are gone as well, as many that follow are passed over.
 func Slice[T any](all []T, page Page, id func(T) string) (part []T, after string) {
 	start := 0
 	if place, last, ok := strings.Cut(page.After, "/"); ok {
@@ -87,7 +88,8 @@ func Slice[T any](all []T, page Page, id func(T) string) (part []T, after string
 			start, _ = strconv.Atoi(place) // a forged cursor starts over
 		}
 	}
-	rest := all[max(0, min(start, len(all))):]
+	start = max(0, min(start, len(all)))
+	rest := all[start:]
 	if len(rest) <= page.Size {
 		return rest, ""
 	}

@@ -1,6 +1,7 @@
 package listing_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/incentives-dev/incentives/internal/fault"
@@ -45,6 +46,34 @@ func TestReadPage(t *testing.T) {
 	}
 	if got := listing.Token("", "x"); got != "" {
 		t.Errorf("the token of a list that has ended is %q, want none", got)
+	}
+}
+
+func TestSlice(t *testing.T) {
+	for _, test := range []struct {
+		name        string
+		list, after string
+		want, then  string
+	}{
+		{"the first page", "abcde", "", "ab", "1/b"},
+		{"the next", "abcde", "1/b", "cd", "3/d"},
+		{"the last", "abcde", "3/d", "e", ""},
+		{"a list that ends with the page", "abcd", "1/b", "cd", ""},
+		{"an empty list", "", "", "", ""},
+		{"one that is new at the end", "abcdef", "3/d", "ef", ""},
+		{"one before is gone", "bcde", "1/b", "cd", "2/d"},
+		{"the last one of the page is gone", "acde", "1/b", "cd", "2/d"},
+		{"all are gone", "", "1/b", "", ""},
+		{"a forged place", "abcde", "-7/x", "ab", "1/b"},
+		{"a forged place beyond", "abcde", "99999999999999999999/x", "", ""},
+		{"no cursor of this list", "abcde", "x", "ab", "1/b"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			part, then := listing.Slice(strings.Split(test.list, ""), listing.Page{Size: 2, After: test.after}, func(s string) string { return s })
+			if got := strings.Join(part, ""); got != test.want || then != test.then {
+				t.Errorf("of %q after %q: %q, then %q; want %q, then %q", test.list, test.after, got, then, test.want, test.then)
+			}
+		})
 	}
 }
 
