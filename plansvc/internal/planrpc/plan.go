@@ -35,10 +35,7 @@ func (s *Server) CreatePlan(ctx context.Context, request *planv1.CreatePlanReque
 	if err != nil {
 		return nil, err
 	}
-	created, err := s.store.CreatePlan(ctx, name, func(e *plan.Enrollment) (*plan.Plan, error) {
-		if err := plan.CheckEnrolled(e, name.Program); err != nil {
-			return nil, err
-		}
+	created, err := s.store.CreatePlan(ctx, name, func() (*plan.Plan, error) {
 		return plan.New(s.call(ctx, &v), name, program, content)
 	})
 	if err != nil {

@@ -33,7 +33,10 @@ type Query struct {
 	Page    listing.Page
 }
 
-// List lists plans, and returns the cursor of the next page.
+// List lists plans, and returns the cursor of the next page. A plan that is there
+// and matches from the first page to the last is listed exactly once, but for one
+// whose place moves meanwhile: by update_time or submit_time, what is changed
+// between two pages can be listed again, or in a descending order not at all.
 //
 // By name it costs what the page holds: a partner's plans lie together, and a
 // filter that demands a state, or a state and a reviewer, is answered from an
@@ -60,7 +63,7 @@ func (s *Store) byName(ctx context.Context, q Query, page listing.Page) ([]*plan
 	}
 	collection, prefix := plansByState, state+"/"
 	if reviewer, ok := q.Filter.Equals("reviewer_email"); ok {
-		collection, prefix = plansByReviewer, state+"/"+url.PathEscape(reviewer)+"/"
+		collection, prefix = plansByReviewer, prefix+url.PathEscape(reviewer)+"/"
 	}
 	return s.byIndex(ctx, q, page, collection, prefix)
 }

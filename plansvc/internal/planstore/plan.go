@@ -26,17 +26,20 @@ func noPlan(n plan.Name) *fault.Error {
 	return fault.New(fault.NotFound, "PLAN_NOT_FOUND", "there is no plan %s", n).With("plan", n.String())
 }
 
-// CreatePlan stores the plan that fn makes, on the strength of the partner's
-// enrollment in its program, nil where it has none. PLAN_EXISTS where the
-// partner has this plan. Rule L1.
-func (s *Store) CreatePlan(ctx context.Context, name plan.Name, fn func(*plan.Enrollment) (*plan.Plan, error)) (*plan.Plan, error) {
+// CreatePlan stores the plan that fn makes. PROGRAM_NOT_FOUND where the partner
+// is not enrolled in its program (rule L2); PLAN_EXISTS where it has this plan,
+// whatever else is wrong with another (rule L1).
+func (s *Store) CreatePlan(ctx context.Context, name plan.Name, fn func() (*plan.Plan, error)) (*plan.Plan, error) {
 	var created *plan.Plan
 	err := s.change(ctx, name, func(stored *plan.Plan, e *plan.Enrollment, b *store.Batch) (err error) {
-		if created, err = fn(e); err != nil {
+		if err := plan.CheckEnrolled(e, name.Program); err != nil {
 			return err
 		}
 		if stored != nil {
 			return fault.New(fault.Exists, "PLAN_EXISTS", "there is a plan %s already", name).With("plan", name.String())
+		}
+		if created, err = fn(); err != nil {
+			return err
 		}
 		return write(b, nil, created)
 	})
