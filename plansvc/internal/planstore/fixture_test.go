@@ -12,6 +12,7 @@ import (
 	"github.com/shopspring/decimal"
 	"pgregory.net/rapid"
 
+	"github.com/incentives-dev/incentives/internal/fault"
 	"github.com/incentives-dev/incentives/internal/money"
 	"github.com/incentives-dev/incentives/internal/store"
 	"github.com/incentives-dev/incentives/internal/store/pebblestore"
@@ -20,7 +21,7 @@ import (
 )
 
 // A factory opens an empty store of one engine, and closes it with the test.
-type factory func(t *testing.T) store.DB
+type factory func(t testing.TB) store.DB
 
 // onEachEngine runs a test on every engine; another one is one more line.
 func onEachEngine(t *testing.T, test func(t *testing.T, open factory)) {
@@ -31,7 +32,7 @@ func onEachEngine(t *testing.T, test func(t *testing.T, open factory)) {
 }
 
 // openPebble opens a store with a few partitions, so that some hold several partners.
-func openPebble(t *testing.T) store.DB {
+func openPebble(t testing.TB) store.DB {
 	t.Helper()
 	db, err := pebblestore.Open(t.TempDir(), pebblestore.Options{Partitions: 5})
 	if err != nil {
@@ -112,7 +113,7 @@ type world struct {
 	now     time.Time
 }
 
-func newWorld(t *testing.T, open factory) *world {
+func newWorld(t testing.TB, open factory) *world {
 	t.Helper()
 	db := &spy{DB: open(t), written: map[store.Partition]map[store.Key]bool{}}
 	w := &world{Store: planstore.New(db), db: db, now: time.Date(2025, time.July, 1, 12, 0, 0, 0, time.UTC)}
@@ -243,5 +244,13 @@ func same(t rapid.TB, what string, got, want any) {
 	t.Helper()
 	if diff := cmp.Diff(want, got, cmpopts.IgnoreFields(plan.Plan{}, "Pending"), cmpopts.EquateEmpty()); diff != "" {
 		t.Errorf("%s (-want +got):\n%s", what, diff)
+	}
+}
+
+// refused fails where err is not a refusal of a kind with a reason.
+func refused(t *testing.T, what string, err error, kind fault.Kind, reason string) {
+	t.Helper()
+	if fault.KindOf(err) != kind || fault.ReasonOf(err) != reason {
+		t.Errorf("%s: %v (%s), want %s", what, err, fault.ReasonOf(err), reason)
 	}
 }
