@@ -254,7 +254,8 @@ func TestR2_ResumesAfterTheLastPage(t *testing.T) {
 		home, committed := store.PartitionOf("contoso", few), 0
 		dies := w.worker(ledger.New(&tap{DB: db, through: func(c call) error {
 			if c.operation == commit && c.partition == home {
-				if committed++; committed == 3 {
+				committed++
+				if committed == 3 {
 					return store.ErrUnavailable
 				}
 			}

@@ -134,10 +134,11 @@ func TestR3_WaitsForWhatIsOut(t *testing.T) {
 			w.earn(w.plan("contoso", 100_00), "2026-04", 10_00)
 			outage := 9
 			w.plans.answer = func([]string) error {
-				if outage--; outage >= 0 {
-					return out
+				outage--
+				if outage < 0 {
+					return nil
 				}
-				return nil
+				return out
 			}
 			w.start("2026-05-15")
 			worker := w.worker(w.ledger)

@@ -185,7 +185,8 @@ func TestPayouts(t *testing.T) {
 			{"paid payouts of a pay date of a partner", ledger.PayoutsQuery{Partner: "p3", State: payout.Paid, PayDate: date("2026-05-15")}, moved[:1]},
 			{
 				"scheduled payouts of a pay date of a plan of every partner",
-				ledger.PayoutsQuery{Plan: "azure.growth.fy26", State: payout.Scheduled, PayDate: date("2026-04-15")}, only("growth", "2026-04-15"),
+				ledger.PayoutsQuery{Plan: "azure.growth.fy26", State: payout.Scheduled, PayDate: date("2026-04-15")},
+				only("growth", "2026-04-15"),
 			},
 			{"paid payouts", ledger.PayoutsQuery{State: payout.Paid}, moved},
 			{"payouts of a pay date", ledger.PayoutsQuery{PayDate: date("2026-04-15")}, only("2026-04-15")},

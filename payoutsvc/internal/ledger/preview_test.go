@@ -15,14 +15,14 @@ import (
 	"github.com/incentives-dev/incentives/payoutsvc/internal/payout"
 )
 
-// preview reads a whole preview, size plans at a time.
-func (w *world) preview(payDate string, size int) (payouts []payout.Payout, failures []ledger.Failure) {
+// preview reads a whole preview of the run of 2026-05-15, size plans at a time.
+func (w *world) preview(size int) (payouts []payout.Payout, failures []ledger.Failure) {
 	w.Helper()
-	query := ledger.PreviewQuery{RunName: w.runName(payDate), Now: w.now, Page: listing.Page{Size: size}}
+	query := ledger.PreviewQuery{RunName: w.runName("2026-05-15"), Now: w.now, Page: listing.Page{Size: size}}
 	for range 1000 {
 		part, err := w.ledger.Preview(w.Context(), w.plans, query)
 		if err != nil {
-			w.Fatalf("preview of %s: %v", payDate, err)
+			w.Fatalf("preview: %v", err)
 		}
 		if n := len(part.Payouts) + len(part.Failures); n > size {
 			w.Errorf("a page of %d plans has %d payouts and failures", size, n)
@@ -50,9 +50,9 @@ func TestR4_Preview(t *testing.T) {
 			}
 			return c.do()
 		}})
-		payouts, failures := w.preview(payDate, 100)
+		payouts, failures := w.preview(100)
 		for size := 1; size < 9; size++ {
-			samePayouts, sameFailures := w.preview(payDate, size)
+			samePayouts, sameFailures := w.preview(size)
 			if diff := cmp.Diff(payouts, samePayouts) + cmp.Diff(failures, sameFailures); diff != "" {
 				t.Errorf("in pages of %d the preview is another (-want +got):\n%s", size, diff)
 			}
@@ -84,10 +84,10 @@ func TestR4_Preview(t *testing.T) {
 		if diff := cmp.Diff(paid, one.Payouts, byPlan) + cmp.Diff(run.Failures, one.Failures); diff != "" {
 			t.Errorf("the run did another thing than the previews of single plans (-paid +previewed):\n%s", diff)
 		}
-		if payouts, failures = w.preview(payDate, 100); len(payouts) != 0 || len(failures) != 1 {
+		if payouts, failures = w.preview(100); len(payouts) != 0 || len(failures) != 1 {
 			t.Errorf("after the run the preview has payouts %v and failures %v, want the one failure", payouts, failures)
 		}
-		if payouts, _ = other.preview(payDate, 2); len(payouts) != 4 {
+		if payouts, _ = other.preview(2); len(payouts) != 4 {
 			t.Errorf("the preview of another program has %d payouts, want 4", len(payouts))
 		}
 	})

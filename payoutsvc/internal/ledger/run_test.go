@@ -224,7 +224,9 @@ func TestRunNotFound(t *testing.T) {
 		}{
 			{"programs/azure", "PAYOUT_RUN_NOT_FOUND"},
 			{"programs/azur", "PAYOUT_RUN_NOT_FOUND"},
-			{"azure", ""}, {"programs/", ""}, {"programs/a/b", ""},
+			{"azure", ""},
+			{"programs/", ""},
+			{"programs/a/b", ""},
 		} {
 			name := ledger.RunName{Program: test.program, PayDate: date("2026-06-15")}
 			_, err := w.ledger.Run(t.Context(), name)
