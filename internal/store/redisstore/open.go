@@ -1,0 +1,161 @@
+package redisstore
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/incentives-dev/incentives/internal/store"
+)
+
+// format is the version of what this package writes. It goes up when an older program could no longer read it.
+const format = 1
+
+// openTime is how long opening may take.
+const openTime = 10 * time.Second
+
+// Options say how to open a store. The URL's options go before them.
+type Options struct {
+	// Prefix begins every key, and keeps stores in one Redis apart.
+	Prefix string
+
+	// Partitions is how many partitions a new store gets, and that an existing one must have. 0 takes an existing one
+	// as it is, or makes store.DefaultPartitions.
+	Partitions int
+
+	// Logger gets what an operator should know. Nil discards it.
+	Logger *slog.Logger
+}
+
+// meta is what a store says of itself, under the key {prefix}:store.
+type meta struct {
+	Format     int `json:"format"`
+	Partitions int `json:"partitions"`
+}
+
+// Open opens the store that a URL names, and creates it where there is none:
+//
+//	redis://[user:password@]host[:port][/database]     one server; rediss:// with TLS
+//	redis+sentinel://[…@]host1,host2/master[/database] the master that these Sentinels watch
+//	redis+cluster://[…@]host1,host2                    the Cluster that these are of
+//
+// Options behind a "?" are prefix and partitions (see Options), and:
+//
+//	min_replicas=N        answer a commit when N replicas have it, too
+//	allow_volatile=true   take a server that can lose what it has acknowledged
+//
+// and those of go-redis, such as dial_timeout, read_timeout and pool_size.
+//
+// A server can lose what it has acknowledged when it has no append-only file, does not sync it before it answers, or
+// may evict keys; Open refuses it unless allow_volatile says otherwise. Where it may not ask (CONFIG is forbidden), it
+// says so to the Logger.
+//
+// Every error is one line that names the server and the cause, and never a password. It wraps store.ErrPartitions or
+// store.ErrFormat where the store is not what the options and this program expect, and store.ErrUnavailable where the
+// server can't be reached.
+func Open(url string, o Options) (*DB, error) {
+	s, err := parse(url)
+	if err != nil {
+		return nil, fmt.Errorf("Redis URL: %w", err)
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if s.own.prefix != "" {
+		o.Prefix = s.own.prefix
+	}
+	if s.own.partitions != 0 {
+		o.Partitions = s.own.partitions
+	}
+	db, err := open(s, o)
+	if err != nil {
+		return nil, fmt.Errorf("store %s: %w", s.redacted, err)
+	}
+	return db, nil
+}
+
+func open(s settings, o Options) (*DB, error) {
+	if o.Partitions < 0 || o.Partitions > store.MaxPartitions {
+		return nil, fmt.Errorf("%w: %d partitions asked for, 1 to %d are possible", store.ErrInvalid, o.Partitions, store.MaxPartitions)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), openTime)
+	defer cancel()
+	if err := s.checkMode(ctx); err != nil {
+		return nil, err
+	}
+	server, err := s.connect()
+	if err != nil {
+		return nil, err
+	}
+	db := &DB{server: server, prefix: o.Prefix, replicas: s.own.minReplicas, scripts: newScripts()}
+	if err := db.prepare(ctx, s, o); err != nil {
+		_ = server.Close() // what went wrong first says more
+		return nil, err
+	}
+	return db, nil
+}
+
+// prepare checks the servers, and reads or writes what the store says of itself.
+func (db *DB) prepare(ctx context.Context, s settings, o Options) error {
+	durability := durability{allowed: s.own.allowVolatile, log: o.Logger}
+	if err := durability.check(ctx, db.server); err != nil {
+		return err
+	}
+	m, err := db.loadMeta(ctx, o.Partitions)
+	db.partitions = m.Partitions
+	return err
+}
+
+// loadMeta returns what the store says of itself, once it is checked, and writes it where the store is new.
+func (db *DB) loadMeta(ctx context.Context, partitions int) (meta, error) {
+	key := db.prefix + ":store"
+	node, err := db.server.Node(ctx, key)
+	if err != nil {
+		return meta{}, unreachable(err)
+	}
+	fresh := meta{Format: format, Partitions: partitions}
+	if partitions == 0 {
+		fresh.Partitions = store.DefaultPartitions
+	}
+	value, err := json.Marshal(fresh)
+	if err != nil {
+		return meta{}, err
+	}
+	if err := node.SetNX(ctx, key, value, 0).Err(); err != nil {
+		return meta{}, unreachable(err)
+	}
+	stored, err := node.Get(ctx, key).Bytes()
+	if err != nil {
+		return meta{}, unreachable(err)
+	}
+	var m meta
+	err = json.Unmarshal(stored, &m)
+	if m.Format > format { // whatever else it says
+		return meta{}, fmt.Errorf("%w: it has version %d, and this program knows up to %d", store.ErrFormat, m.Format, format)
+	}
+	if err != nil || m.Format < 1 || m.Partitions < 1 || m.Partitions > store.MaxPartitions {
+		return meta{}, fmt.Errorf("%w: its description, under the key %s, is damaged", store.ErrFormat, key)
+	}
+	if partitions != 0 && partitions != m.Partitions {
+		return meta{}, fmt.Errorf("%w: it has %d, and %d are asked for", store.ErrPartitions, m.Partitions, partitions)
+	}
+	return m, nil
+}
+
+// unreachable makes one line of why a server does not do what it is asked for on opening.
+func unreachable(err error) error {
+	switch {
+	case redis.HasErrorPrefix(err, "WRONGPASS"):
+		return errors.New("the user name or the password is wrong")
+	case redis.HasErrorPrefix(err, "NOAUTH"):
+		return errors.New("it asks for a user name or a password, and the URL has none")
+	case redis.HasErrorPrefix(err, "NOPERM"):
+		return fmt.Errorf("the user may not do what is needed: %w", err)
+	}
+	return unavailable(err)
+}

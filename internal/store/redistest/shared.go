@@ -1,0 +1,48 @@
+package redistest
+
+import (
+	"sync"
+	"testing"
+)
+
+// Shared are servers that the tests of a package share, each in a place of its own. They start when they are first asked
+// for, and end with Close. The zero value is ready.
+type Shared struct {
+	mu         sync.Mutex
+	standalone *Server
+	cluster    *Cluster
+}
+
+// Standalone returns the server of all tests, which nobody may kill or pause.
+func (s *Shared) Standalone(t testing.TB) *Server {
+	t.Helper()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.standalone == nil {
+		s.standalone = standalone(t, Options{})
+	}
+	return s.standalone
+}
+
+// Cluster returns the Cluster of all tests, whose nodes nobody may kill or pause.
+func (s *Shared) Cluster(t testing.TB) *Cluster {
+	t.Helper()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.cluster == nil {
+		s.cluster = cluster(t, Options{})
+	}
+	return s.cluster
+}
+
+// Close ends what was started.
+func (s *Shared) Close() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.standalone != nil {
+		s.standalone.close()
+	}
+	if s.cluster != nil {
+		s.cluster.close()
+	}
+}
