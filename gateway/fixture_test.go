@@ -58,7 +58,7 @@ type received struct {
 	done     <-chan struct{} // closed when the caller does not wait any more
 }
 
-func newFake(t *testing.T) *fake {
+func newFake(t testing.TB) *fake {
 	t.Helper()
 	f := &fake{listener: bufconn.Listen(1 << 16), health: health.NewServer()}
 	f.server = grpc.NewServer(grpc.UnknownServiceHandler(f.handle), grpc.MaxRecvMsgSize(16<<20), grpc.WaitForHandlers(true))
@@ -119,7 +119,7 @@ func empty(message protoreflect.MessageDescriptor) proto.Message {
 }
 
 // last is the call that came last since it was asked before.
-func (f *fake) last(t *testing.T) *received {
+func (f *fake) last(t testing.TB) *received {
 	t.Helper()
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -159,6 +159,7 @@ func (f *fake) refuse(err error) {
 type system struct {
 	*testing.T
 	plans, payouts *fake
+	mux            *mux
 	client         *http.Client
 	log            *journal
 	listener       *bufconn.Listener
@@ -179,6 +180,7 @@ func start(t *testing.T) *system {
 	if err != nil {
 		t.Fatal(err)
 	}
+	s.mux = m
 	config := Config{ShutdownTimeout: shutdownTime, Log: logger}
 	go func() { s.served <- config.serve(ctx, s.listener, m) }()
 	connect := func(ctx context.Context, _, _ string) (net.Conn, error) { return s.listener.DialContext(ctx) }
@@ -194,7 +196,7 @@ func start(t *testing.T) *system {
 	return s
 }
 
-func dial(t *testing.T, f *fake) *grpc.ClientConn {
+func dial(t testing.TB, f *fake) *grpc.ClientConn {
 	t.Helper()
 	connect := func(ctx context.Context, _ string) (net.Conn, error) { return f.listener.DialContext(ctx) }
 	conn, err := rpc.Dial("passthrough:///memory", grpc.WithContextDialer(connect))
@@ -288,7 +290,7 @@ func (s *system) checkRefused(got answer, httpStatus int, want refusal) {
 }
 
 // statusOf reads the error that a body is.
-func statusOf(t *testing.T, body string) *status.Status {
+func statusOf(t testing.TB, body string) *status.Status {
 	t.Helper()
 	var p statuspb.Status
 	if err := protojson.Unmarshal([]byte(body), &p); err != nil {
@@ -297,7 +299,7 @@ func statusOf(t *testing.T, body string) *status.Status {
 	return status.FromProto(&p)
 }
 
-func refusalOf(t *testing.T, s *status.Status) refusal {
+func refusalOf(t testing.TB, s *status.Status) refusal {
 	t.Helper()
 	got := refusal{Code: s.Code()}
 	for _, detail := range s.Details() {
