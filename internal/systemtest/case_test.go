@@ -38,6 +38,7 @@ const anything = "$set"
 var clock = time.Date(2026, time.May, 16, 19, 0, 0, 0, time.UTC)
 
 func TestCalls(t *testing.T) {
+	t.Parallel()
 	methods := methods(t)
 	for name, send := range map[string]transport{"gRPC": overGRPC, "JSON": overJSON} {
 		t.Run(name, func(t *testing.T) {
@@ -45,9 +46,7 @@ func TestCalls(t *testing.T) {
 			s := serve(t, t.TempDir(), clock)
 			for _, c := range slices.Concat(planCalls, payoutCalls) {
 				t.Run(c.method+" "+c.name, func(t *testing.T) {
-					here := *s
-					here.T = t
-					c.run(&here, methods[c.method], send, saved)
+					c.run(s.in(t), methods[c.method], send, saved)
 				})
 			}
 			s.stop()

@@ -3,6 +3,7 @@ package systemtest
 import (
 	"fmt"
 	"net/http"
+	"path/filepath"
 	"sync"
 	"testing"
 
@@ -11,6 +12,37 @@ import (
 
 // losAngeles is the time zone of the test's program.
 const losAngeles = "America/Los_Angeles"
+
+// partner is the example of the partner with a number.
+func partner(i int) example {
+	return example{Name: fmt.Sprintf("p%04d", i), What: "Plan", Currency: "USD", Limit: "10000"}
+}
+
+// dueCount is how many partners allDue has.
+const dueCount = 200
+
+var due struct {
+	made   sync.Once
+	folder string
+}
+
+// allDue returns a data folder to copy, in which each partner has earned USD 12,000 in April, and nobody is paid.
+func allDue(t *testing.T) string {
+	t.Helper()
+	due.made.Do(func() {
+		folder := filepath.Join(filepath.Dir(binary), "due")
+		s := serve(t, folder, beforePayDay)
+		for _, plan := range partners(s, dueCount) {
+			plan.take(s, step{Do: "earn", ID: "april", Amount: "12000", EarnTime: clock.AddDate(0, -1, 0)})
+		}
+		s.stop()
+		due.folder = folder
+	})
+	if due.folder == "" {
+		t.Fatal("there is nobody who earned: another test has failed to make them")
+	}
+	return due.folder
+}
 
 // partners makes n partners, each with an approved plan with a limit of USD 10,000, and returns them as examples.
 func partners(s *server, n int) []example {
@@ -21,7 +53,7 @@ func partners(s *server, n int) []example {
 	for worker := range 8 {
 		wg.Go(func() {
 			for i := worker; i < n; i += 8 {
-				all[i] = example{Name: fmt.Sprintf("p%04d", i), What: "Plan", Currency: "USD", Limit: "10000"}
+				all[i] = partner(i)
 				all[i].create(s)
 				all[i].take(s, step{Do: "submit"})
 				all[i].take(s, step{Do: "approve"})

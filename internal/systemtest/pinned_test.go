@@ -39,6 +39,7 @@ type step struct {
 // JSON. All of them live in one store, and the server is started again at each
 // moment that something happens.
 func TestPinnedExamplesOverJSON(t *testing.T) {
+	t.Parallel()
 	data, err := os.ReadFile(pinned)
 	if err != nil {
 		t.Fatal(err)

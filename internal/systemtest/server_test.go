@@ -28,6 +28,10 @@ func TestMain(m *testing.M) {
 			return 1
 		}
 		defer os.RemoveAll(folder)
+		if err := os.Chmod(folder, 0o755); err != nil { // for a test with another user
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
 		binary = filepath.Join(folder, "incentives")
 		if out, err := exec.Command("go", "build", "-o", binary, "github.com/incentives-dev/incentives").CombinedOutput(); err != nil {
 			fmt.Fprintf(os.Stderr, "build: %v\n%s", err, out)

@@ -98,6 +98,7 @@ func (s *service) explain(err error) error {
 
 // connectionCauses are causes that gRPC gives in words for its own developers.
 var connectionCauses = map[string]string{
+	"EOF":                              "the connection broke off",
 	"use of closed network connection": "it does not answer",
 	"produced zero addresses":          "the host is not known",
 	"frame too large, note that the frame header looked like an HTTP/1.1 header": "it speaks HTTP, not gRPC",

@@ -48,6 +48,7 @@ func (u *Upload[T]) converse(ctx context.Context, group *errgroup.Group, batches
 	if err != nil {
 		return err
 	}
+	u.reached = true
 	sent := make(chan sending[T], window)
 	group.Go(func() error {
 		defer close(sent)

@@ -48,12 +48,13 @@ type Upload[T any] struct {
 	Wait func(context.Context, time.Duration) error
 
 	pending queue[T]
-	settled int // counts outcomes
+	reached bool // the service was there
+	settled int  // counts outcomes
 }
 
 // Run uploads until all items have outcomes. Where the service breaks off, or
 // says of an earning that sending it again can help, Run sends again what has no
-// outcome, a bounded number of times, unless nothing has ever had one: then there
+// outcome, a bounded number of times, unless it has never been reached: then there
 // is most likely no service. An error that Run returns is of Next, of Done or
 // the service's last; after it, an upload from the start is safe.
 func (u *Upload[T]) Run(ctx context.Context) error {
@@ -77,7 +78,7 @@ func (u *Upload[T]) Run(ctx context.Context) error {
 		if u.settled > before {
 			attempt = 0
 		}
-		if !passing(err) || u.settled == 0 || attempt+1 >= attempts {
+		if !passing(err) || !u.reached || attempt+1 >= attempts {
 			return err
 		}
 		if err := u.wait(ctx, min(firstWait<<attempt, longestWait)); err != nil {

@@ -233,7 +233,7 @@ func TestUploadGivesUp(t *testing.T) {
 		wantErr   string
 		wantWaits int
 	}{
-		{"at once where nothing was ever answered", func(int, int) error { return stopping() }, "SERVER_STOPPING", 0},
+		{"after ten attempts where nothing was ever answered", func(int, int) error { return stopping() }, "SERVER_STOPPING", 9},
 		{
 			"after ten attempts without an answer",
 			func(stream, batch int) error {
@@ -269,6 +269,36 @@ func TestUploadGivesUp(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestUploadGivesUpAtOnceWhereNobodyIsThere(t *testing.T) {
+	conn, err := rpc.Dial("127.0.0.1:1", grpc.WithDisableRetry())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	sender := newSender(payoutv1.NewPayoutServiceClient(conn), count)
+	if err := sender.Run(t.Context()); status.Code(err) != codes.Unavailable {
+		t.Errorf("Run: %v, want UNAVAILABLE", err)
+	}
+	if len(sender.waits) != 0 {
+		t.Errorf("%d waits (%v), want none", len(sender.waits), sender.waits)
+	}
+}
+
+func TestUploadGoesOnAfterAStreamThatWasNeverAnswered(t *testing.T) {
+	server := newService()
+	server.cut = func(stream, _ int) error {
+		if stream == 1 {
+			return stopping()
+		}
+		return nil
+	}
+	sender := newSender(server.dial(t), count)
+	if err := sender.Run(t.Context()); err != nil {
+		t.Fatalf("Run: %v", err)
+	}
+	sender.check(t)
 }
 
 func TestUploadGivesUpOnAServiceThatIsSilent(t *testing.T) {
