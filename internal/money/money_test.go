@@ -2,6 +2,7 @@ package money_test
 
 import (
 	"math"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -104,6 +105,38 @@ func FuzzFromWire(f *testing.F) {
 		}
 		if back := money.ToWire(m); back.GetUnits() != units || back.GetNanos() != nanos {
 			t.Fatalf("%s came back as %d.%09d, was %d.%09d", m, back.GetUnits(), back.GetNanos(), units, nanos)
+		}
+	})
+}
+
+func FuzzParse(f *testing.F) {
+	f.Add("USD", "-12.50")
+	f.Add("JPY", " 1e3 ")
+	f.Add("KWD", "1000000000000.0000")
+	f.Add("USD", "1e999999999")
+	f.Add("", "+.5")
+	f.Fuzz(func(t *testing.T, code, number string) {
+		m, err := money.Parse(code, number)
+		if err != nil {
+			return
+		}
+		var v fault.Violations
+		if !money.Check(&v, "amount", m) {
+			if v.Err() == nil {
+				t.Fatalf("%q of %q did not pass, and nothing is wrong with it", number, code)
+			}
+			return
+		}
+		minor, ok := m.Minor()
+		if !ok || minor > money.MaxMinor || minor < -money.MaxMinor {
+			t.Fatalf("%q of %s passed, but is %d minor units (exact: %t)", number, code, minor, ok)
+		}
+		if back := money.FromWire(&v, "amount", money.ToWire(m)); v.Err() != nil || !back.Equal(m) {
+			t.Fatalf("%s came back from the wire as %s (%v)", m, back, v.Err())
+		}
+		printed, err := money.Parse(code, strings.TrimPrefix(m.String(), code))
+		if err != nil || !printed.Equal(m) {
+			t.Fatalf("%s, as it is printed, reads as %s (%v)", m, printed, err)
 		}
 	})
 }

@@ -236,7 +236,7 @@ func inFile(earning *payoutv1.Earning, violation fault.Violation) (column, messa
 		column = "id"
 	case violation.Reason == "NAME_MALFORMED":
 		plan, _, _ := strings.Cut(earning.GetName(), "/earnings/")
-		column, message = "plan", fmt.Sprintf("%q is not a plan such as contoso/azure.coop.fy26", plan)
+		column, message = "plan", fmt.Sprintf("%.80q is not a plan such as contoso/azure.coop.fy26", plan)
 	}
 	return column, message
 }

@@ -36,9 +36,9 @@ func checkHeader(columns []string) error {
 	for i, column := range columns {
 		switch {
 		case !slices.Contains(names(), column):
-			wrong = append(wrong, fmt.Sprintf("column %q is not known", column))
+			wrong = append(wrong, fmt.Sprintf("column %.80q is not known", column))
 		case slices.Contains(columns[:i], column):
-			wrong = append(wrong, fmt.Sprintf("column %q stands there twice", column))
+			wrong = append(wrong, fmt.Sprintf("column %.80q stands there twice", column))
 		}
 	}
 	for _, column := range names() {
@@ -76,7 +76,7 @@ func earning(values map[string]string) (*payoutv1.Earning, error) {
 		}
 	}
 	if strings.Contains(values[columnID], "/") {
-		v.Add(columnID, "ID_MALFORMED", "%q holds a \"/\"", values[columnID])
+		v.Add(columnID, "ID_MALFORMED", "%.80q holds a \"/\"", values[columnID])
 	}
 	amount := readAmount(&v, values[columnCurrency], values[columnAmount])
 	moment := readTime(&v, values[columnEarnTime])
@@ -98,13 +98,13 @@ func readAmount(v *fault.Violations, currency, number string) money.Money {
 	}
 	amount, err := money.Parse(currency, number)
 	if err != nil {
-		v.Add(columnAmount, "AMOUNT_MALFORMED", "%v, such as 1234.50", err)
+		v.Add(columnAmount, "AMOUNT_MALFORMED", "%.80q is not a decimal number, such as 1234.50", number)
 		return money.Money{}
 	}
 	if money.Known(currency) {
 		money.Check(v, columnAmount, amount)
 	} else {
-		v.Add(columnCurrency, "CURRENCY_UNKNOWN", "%q is not an ISO 4217 currency code", currency)
+		v.Add(columnCurrency, "CURRENCY_UNKNOWN", "%.80q is not an ISO 4217 currency code", currency)
 	}
 	return amount
 }
@@ -115,7 +115,7 @@ func readTime(v *fault.Violations, text string) *timestamppb.Timestamp {
 	}
 	moment, err := time.Parse(time.RFC3339, text)
 	if err != nil {
-		v.Add(columnEarnTime, "TIME_MALFORMED", "%q is not a time with its zone, such as 2026-04-30T17:00:00-07:00", text)
+		v.Add(columnEarnTime, "TIME_MALFORMED", "%.80q is not a time with its zone, such as 2026-04-30T17:00:00-07:00", text)
 		return nil
 	}
 	return timestamppb.New(moment)

@@ -90,6 +90,7 @@ func TestReaderSaysWhatIsWrongWithALine(t *testing.T) {
 		{"several things", plan + ",a/b,12.505,USD,2026-04-31T00:00:00Z,", `id: "a/b" holds a "/"; amount: 12.505 is finer than the minor unit of USD, which has 2 decimal digits; earn_time: "2026-04-31T00:00:00Z" is not a time with its zone, such as 2026-04-30T17:00:00-07:00`},
 		{"time without a zone", plan + ",e,1,USD,2026-04-30T00:00:00,", `earn_time: "2026-04-30T00:00:00" is not a time with its zone, such as 2026-04-30T17:00:00-07:00`},
 		{"amount with thousands", plan + `,e,"1,000",USD,2026-04-30T00:00:00Z,`, `amount: "1,000" is not a decimal number, such as 1234.50`},
+		{"not a number, and long", plan + "," + "e," + strings.Repeat("x", 1000) + ",USD,2026-04-30T00:00:00Z,", `amount: "` + strings.Repeat("x", 80) + `" is not a decimal number, such as 1234.50`},
 		{"unknown currency", plan + ",e,1,USX,2026-04-30T00:00:00Z,", `currency: "USX" is not an ISO 4217 currency code`},
 		{"too large an amount", plan + ",e,10000000000000000,USD,2026-04-30T00:00:00Z,", "amount: USD 10000000000000000.00 is above the largest amount, USD 10000000000000.00"},
 		{"too few values", plan + ",e,1,USD,2026-04-30T00:00:00Z", "has 5 values, and the header 6 columns"},
