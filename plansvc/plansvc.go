@@ -44,7 +44,7 @@ func Run(ctx context.Context, config Config) (err error) {
 		return fmt.Errorf("plansvc: %w", err)
 	}
 	defer listener.Close()
-	db, err := storeurl.Open(config.Store, config.Log)
+	db, err := storeurl.Open(config.Store, storeurl.Options{Name: "plansvc", Log: config.Log})
 	if err != nil {
 		return fmt.Errorf("plansvc: %w", err)
 	}

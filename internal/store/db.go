@@ -28,6 +28,10 @@ type DB interface {
 	// moment. They belong to the caller.
 	Scan(ctx context.Context, p Partition, collection, from string, limit int) ([]Entry, error)
 
+	// Collections returns the names of the collections that hold anything in a partition, in byte order. It is for
+	// whoever goes through a whole store, and may cost much more than a Scan.
+	Collections(ctx context.Context, p Partition) ([]string, error)
+
 	// Commit applies the whole batch and returns nil when it is on stable storage, or applies nothing
 	// of it and returns an error:
 	//

@@ -1,6 +1,7 @@
 package pebblestore
 
 import (
+	"bytes"
 	"encoding/binary"
 
 	"github.com/incentives-dev/incentives/internal/store"
@@ -21,9 +22,20 @@ func appendKey(dst []byte, p store.Partition, k store.Key) []byte {
 // appendCollection appends the beginning that all keys of a collection share, up to the byte between
 // collection and id: 0 for the beginning itself, 1 for the first key above the collection.
 func appendCollection(dst []byte, p store.Partition, collection string, end byte) []byte {
-	dst = binary.BigEndian.AppendUint16(dst, uint16(p))
-	dst = append(dst, collection...)
+	dst = append(appendPartition(dst, p), collection...)
 	return append(dst, end)
+}
+
+// appendPartition appends the beginning that all keys of a partition share.
+func appendPartition(dst []byte, p store.Partition) []byte {
+	return binary.BigEndian.AppendUint16(dst, uint16(p))
+}
+
+// collectionOf returns the collection of a key, unless the key is one of another partition.
+func collectionOf(key []byte, p store.Partition) (name string, ok bool) {
+	rest, ok := bytes.CutPrefix(key, appendPartition(nil, p))
+	collection, _, cut := bytes.Cut(rest, []byte{0})
+	return string(collection), ok && cut
 }
 
 // keySize returns the length of what appendKey appends.

@@ -72,6 +72,38 @@ func (db *DB) Scan(ctx context.Context, p store.Partition, collection, from stri
 	return entries, last.wait(ctx)
 }
 
+// Collections implements store.DB. It skips from one to the next.
+func (db *DB) Collections(ctx context.Context, p store.Partition) ([]string, error) {
+	if err := db.enter(ctx, p); err != nil {
+		return nil, err
+	}
+	defer db.exit()
+	part := &db.partitions[p]
+	part.RLock()
+	it, err := db.pebble.NewIterWithContext(ctx, &pebble.IterOptions{LowerBound: appendPartition(nil, p)})
+	last := part.last
+	part.RUnlock()
+	if err != nil {
+		return nil, unavailable(err)
+	}
+	var names []string
+	for ok := it.First(); ok && ctx.Err() == nil; {
+		name, inPartition := collectionOf(it.Key(), p)
+		if !inPartition {
+			break
+		}
+		names = append(names, name)
+		ok = it.SeekGE(appendCollection(nil, p, name, 1))
+	}
+	if err := it.Close(); err != nil {
+		return nil, unavailable(err)
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	return names, last.wait(ctx)
+}
+
 // collect returns the first limit entries of an iterator, whose ids begin at an offset of their keys.
 func collect(ctx context.Context, it *pebble.Iterator, offset, limit int) ([]store.Entry, error) {
 	var entries []store.Entry

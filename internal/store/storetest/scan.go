@@ -3,6 +3,9 @@ package storetest
 import (
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
 	"github.com/incentives-dev/incentives/internal/store"
 )
 
@@ -10,6 +13,42 @@ var scanChecks = []check{
 	{"scan starts at an id and ends at a limit", checkScanBounds},
 	{"pages of a scan are the whole", checkScanPages},
 	{"scan shows what is there now", checkScanChanges},
+	{"collections are those that hold anything", checkCollections},
+}
+
+func checkCollections(t *testing.T, open Open) {
+	db := mustOpen(t, open)
+	want := func(p store.Partition, want ...string) {
+		t.Helper()
+		got, err := db.Collections(t.Context(), p)
+		if err != nil {
+			t.Fatalf("collections of partition %d: %v", p, err)
+		}
+		if diff := cmp.Diff(want, got, cmpopts.EquateEmpty()); diff != "" {
+			t.Errorf("collections of partition %d (-want +got):\n%s", p, diff)
+		}
+	}
+	want(3)
+	mustCommit(t, db, 3, func(b *store.Batch) {
+		b.Put(store.Key{Collection: "b", ID: ""}, nil)
+		b.Put(store.Key{Collection: "a_long_name", ID: "\x00"}, nil)
+		b.Put(store.Key{Collection: "a", ID: "\xff\xff"}, nil)
+		b.Add(store.Key{Collection: "counter", ID: "n"}, 1)
+		for _, id := range numbered(300) {
+			b.Put(store.Key{Collection: "many", ID: id}, nil)
+		}
+	})
+	mustCommit(t, db, 4, func(b *store.Batch) { b.Put(store.Key{Collection: "elsewhere", ID: "x"}, nil) })
+	want(2)
+	want(3, "a", "a_long_name", "b", "counter", "many")
+	want(4, "elsewhere")
+	mustCommit(t, db, 3, func(b *store.Batch) {
+		b.Delete(store.Key{Collection: "b", ID: ""})
+		b.Delete(store.Key{Collection: "counter", ID: "n"})
+	})
+	want(3, "a", "a_long_name", "many")
+	_, err := db.Collections(t.Context(), store.Partition(db.Partitions()))
+	wantError(t, "collections of a partition that there is not", err, store.ErrInvalid)
 }
 
 func checkScanBounds(t *testing.T, open Open) {

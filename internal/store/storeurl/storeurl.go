@@ -2,7 +2,8 @@
 //
 // The scheme names the engine, the rest is the engine's:
 //
-//	pebble:PATH    a folder of this machine, made where there is none; PATH is taken as it stands
+//	pebble:PATH              a folder of this machine, made where there is none; PATH is taken as it stands
+//	redis://HOST[:PORT]      and the like: see [redisstore.Open]
 package storeurl
 
 import (
@@ -12,26 +13,48 @@ import (
 
 	"github.com/incentives-dev/incentives/internal/store"
 	"github.com/incentives-dev/incentives/internal/store/pebblestore"
+	"github.com/incentives-dev/incentives/internal/store/redisstore"
 )
 
 // schemes are the known ones, for the message that lists them.
-const schemes = "pebble:PATH"
+const schemes = "pebble:PATH, redis://HOST, redis+sentinel://HOST,HOST/MASTER, redis+cluster://HOST,HOST (rediss for TLS)"
 
-// Open opens the store that url names; the engine reports to log. The caller closes it. An error is one
-// line that names the URL, or the folder in it, and the cause: a scheme that is not known, or what the engine
-// says, such as store.ErrInUse.
-func Open(url string, log *slog.Logger) (store.DB, error) {
+// Options say how to open a store.
+type Options struct {
+	// Name is the service's, and keeps its store apart from others in the same place, where a place holds several.
+	Name string
+	// Partitions is how many partitions a new store gets; 0 is the usual number.
+	Partitions int
+	// Log is where the engine reports; nil discards it.
+	Log *slog.Logger
+}
+
+// Open opens the store that url names. The caller closes it. An error is one line that names the URL, or the place in
+// it, and the cause: a scheme that is not known, or what the engine says, such as store.ErrInUse.
+func Open(url string, o Options) (store.DB, error) {
 	scheme, rest, found := strings.Cut(url, ":")
 	switch {
 	case !found || rest == "":
 		return nil, fmt.Errorf("store %q is no URL of a store; known are: %s", url, schemes)
 	case scheme == "pebble":
 		// A URL without a host may begin with two more slashes, and means the same folder.
-		db, err := pebblestore.Open(strings.TrimPrefix(rest, "//"), pebblestore.Options{Logger: log})
+		db, err := pebblestore.Open(strings.TrimPrefix(rest, "//"), pebblestore.Options{Partitions: o.Partitions, Logger: o.Log})
 		if err != nil {
 			return nil, err // and not db, which is a nil in an interface that is none
 		}
 		return db, nil
+	case redisstore.Knows(scheme):
+		db, err := redisstore.Open(url, redisstore.Options{Prefix: o.Name, Partitions: o.Partitions, Logger: o.Log})
+		if err != nil {
+			return nil, err // likewise
+		}
+		return db, nil
 	}
 	return nil, fmt.Errorf("store %q has the unknown scheme %q; known are: %s", url, scheme, schemes)
+}
+
+// IsShared tells whether several processes may use the store of a URL at once.
+func IsShared(url string) bool {
+	scheme, _, _ := strings.Cut(url, ":")
+	return redisstore.Knows(scheme)
 }

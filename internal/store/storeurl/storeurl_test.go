@@ -21,7 +21,7 @@ func TestOpen(t *testing.T) {
 		{"percent signs are no escapes", "pebble:" + dir + "/100%25", "100%25"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			db, err := storeurl.Open(test.url, nil)
+			db, err := storeurl.Open(test.url, storeurl.Options{})
 			if err != nil {
 				t.Fatalf("Open(%q) = %v, want a store", test.url, err)
 			}
@@ -50,7 +50,7 @@ func TestOpenRefuses(t *testing.T) {
 		{"nothing", "", "is no URL of a store"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			db, err := storeurl.Open(test.url, nil)
+			db, err := storeurl.Open(test.url, storeurl.Options{})
 			if err == nil {
 				t.Fatalf("Open(%q) opened a store, want an error", test.url)
 			}
@@ -66,12 +66,12 @@ func TestOpenRefuses(t *testing.T) {
 
 func TestOpenInUse(t *testing.T) {
 	url := "pebble:" + t.TempDir()
-	first, err := storeurl.Open(url, nil)
+	first, err := storeurl.Open(url, storeurl.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer first.Close()
-	second, err := storeurl.Open(url, nil)
+	second, err := storeurl.Open(url, storeurl.Options{})
 	if !errors.Is(err, store.ErrInUse) {
 		t.Errorf("opening a store twice: %v, want an error wrapping store.ErrInUse", err)
 	}
