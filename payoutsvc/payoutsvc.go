@@ -4,6 +4,7 @@ package payoutsvc
 
 import (
 	"context"
+	"crypto/rand"
 	"fmt"
 	"log/slog"
 	"net"
@@ -60,7 +61,7 @@ func Run(ctx context.Context, config Config) (err error) {
 		return fmt.Errorf("payoutsvc: %w", err)
 	}
 	defer listener.Close()
-	db, err := storeurl.Open(config.Store, config.Log)
+	db, err := storeurl.Open(config.Store, storeurl.Options{Name: "payoutsvc", Log: config.Log})
 	if err != nil {
 		return fmt.Errorf("payoutsvc: %w", err)
 	}
@@ -95,7 +96,11 @@ type parts struct {
 // returns when neither is in flight any more.
 func (c Config) serve(ctx context.Context, listener net.Listener, p parts) error {
 	book := ledger.New(p.db)
-	runner := schedule.NewRunner(&ledger.Worker{Ledger: book, Terms: p.terms, Clock: c.Clock, Wait: wait, Log: c.Log})
+	worker := ""
+	if storeurl.IsShared(c.Store) {
+		worker = rand.Text()
+	}
+	runner := schedule.NewRunner(&ledger.Worker{Name: worker, Ledger: book, Terms: p.terms, Clock: c.Clock, Wait: wait, Log: c.Log})
 	scheduler := schedule.Scheduler{
 		Programs: p.terms.Programs, LastScheduled: book.LastScheduled, Start: runner.Start, Clock: c.Clock, Wait: wait, Log: c.Log,
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/incentives-dev/incentives/gateway"
 	"github.com/incentives-dev/incentives/internal/cli"
 	"github.com/incentives-dev/incentives/internal/clock"
+	"github.com/incentives-dev/incentives/internal/store/storeurl"
 	"github.com/incentives-dev/incentives/payoutsvc"
 	"github.com/incentives-dev/incentives/plansvc"
 )
@@ -89,9 +90,21 @@ type Serve struct {
 	Plansvc         string        `default:"127.0.0.1:9001" placeholder:"HOST:PORT" help:"Where the plan service listens for gRPC (default ${default})."`
 	Payoutsvc       string        `default:"127.0.0.1:9002" placeholder:"HOST:PORT" help:"Where the payout service listens for gRPC (default ${default})."`
 	Data            string        `default:"./incentives-data" placeholder:"FOLDER" help:"Where the data is (default ${default}); made where there is none."`
+	Store           string        `placeholder:"URL" help:"Where the data is instead, such as redis://127.0.0.1:6379; both services share it."`
 	ShutdownTimeout time.Duration `default:"10s" help:"How long to finish what is in flight when told to end, such as 10s or 1m."`
 	clockFlag
 	logFlag
+}
+
+// stores are the URLs of the services' stores.
+func (c *Serve) stores() (plans, payouts string) {
+	switch {
+	case c.Store == "":
+		return "pebble:" + filepath.Join(c.Data, plansvcName), "pebble:" + filepath.Join(c.Data, payoutsvcName)
+	case storeurl.IsShared(c.Store):
+		return c.Store, c.Store
+	}
+	return c.Store + "/" + plansvcName, c.Store + "/" + payoutsvcName // a folder is one service's alone
 }
 
 // Help is printed below the flags' list by --help.
@@ -101,6 +114,7 @@ flight is finished; a second one ends it at once.
 
     incentives serve
     incentives serve --at 2026-05-15T09:00:00-07:00 --data ./rehearsal
+    incentives serve --store redis://127.0.0.1:6379
     curl http://127.0.0.1:8080/readyz`
 }
 
@@ -110,9 +124,9 @@ func (c *Serve) Run(ctx context.Context, console *cli.Console) error {
 	if err != nil {
 		return err
 	}
+	plans, payouts := c.stores()
 	return System{
-		Listen: c.Listen, Plansvc: c.Plansvc, Payoutsvc: c.Payoutsvc,
-		PlanStore: "pebble:" + filepath.Join(c.Data, plansvcName), PayoutStore: "pebble:" + filepath.Join(c.Data, payoutsvcName),
+		Listen: c.Listen, Plansvc: c.Plansvc, Payoutsvc: c.Payoutsvc, PlanStore: plans, PayoutStore: payouts,
 		ShutdownTimeout: c.ShutdownTimeout, Clock: now, Log: c.logger(console),
 		Listening: func(name, address string) { printAddress(console, name, address) },
 		Ready:     func(Addresses) { console.Printf("ready\n") },

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"slices"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -61,7 +62,27 @@ type partProgress struct {
 	Generation int    `json:"generation"`       // of the run that it counts for
 	Cursor     string `json:"cursor,omitempty"` // the last plan that is done, {mpn_id}/{plan}
 	Done       bool   `json:"done"`             // no plan is left
+	// Worker works on it, and until a moment no other one needs to. It only spares them the work: what is paid twice
+	// is prevented by the commits.
+	Worker string    `json:"worker,omitempty"`
+	Until  time.Time `json:"until,omitzero"`
 	Progress
+}
+
+// lease is for how long a worker has a partition from its last commit on: how long it is missed when it dies.
+const lease = 3 * time.Second
+
+// isHeld tells whether another worker than one with a name is at it.
+func (p *partProgress) isHeld(worker string, now time.Time) bool {
+	return !p.Done && p.Worker != worker && now.Before(p.Until)
+}
+
+// hold gives it to a worker, until it is done. Who has no name shares with nobody.
+func (p *partProgress) hold(worker string, now time.Time) {
+	p.Worker, p.Until = "", time.Time{}
+	if worker != "" && !p.Done {
+		p.Worker, p.Until = worker, now.Add(lease).Round(0).UTC()
+	}
 }
 
 // partProgress reads how far a run is in a partition since it was started for a

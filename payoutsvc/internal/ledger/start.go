@@ -43,12 +43,15 @@ func (l *Ledger) start(ctx context.Context, key runKey, r StartRequest) (Run, er
 	if err != nil {
 		return Run{}, err
 	}
-	var b store.Batch
-	run, err := l.startRun(ctx, &b, started{key: key, request: r, header: values[0]})
+	last, err := parseSchedule(key.schedule(), values[1])
 	if err != nil {
 		return Run{}, err
 	}
-	last, err := parseSchedule(key.schedule(), values[1])
+	if r.Scheduled && r.PayDate <= last && values[0] != nil {
+		return decode[Run](key.header(), values[0]) // another scheduler was faster
+	}
+	var b store.Batch
+	run, err := l.startRun(ctx, &b, started{key: key, request: r, header: values[0]})
 	if err != nil {
 		return Run{}, err
 	}

@@ -24,18 +24,23 @@ const (
 	conflictsPerSize = 3
 )
 
-// How long a run waits: at the most after a conflict, and for what is out.
+// How long a run waits: at the most after a conflict, for what is out, and for other workers.
 const (
 	firstStep   = time.Millisecond
 	longestStep = 64 * time.Millisecond
 
 	firstPause   = 100 * time.Millisecond
 	longestPause = 15 * time.Second
+
+	heldPause = 250 * time.Millisecond
 )
 
 // A Worker works payout runs to their end. Several of them, also of several
-// processes, may work one run at once. Rule R2.
+// processes, may work one run at once; they share it out by partitions. Rule R2.
 type Worker struct {
+	// Name is what no other worker of the same store has; empty where there is
+	// no other one, so that what a process left that died can be gone on with at once.
+	Name   string
 	Ledger *Ledger
 	Terms  Terms
 	Clock  clock.Clock
@@ -71,19 +76,43 @@ func (w *Worker) Work(ctx context.Context, name RunName) (Run, error) {
 	return run, err
 }
 
-// workAll works all partitions.
+// workAll works all partitions. Those that another worker is at are left to it,
+// and looked at again until they are done.
 func (w *Worker) workAll(ctx context.Context, key runKey, run Run) error {
-	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(parallelPartitions)
 	n := w.Ledger.db.Partitions()
 	start := rand.N(n) // another worker begins elsewhere, so they meet late
-	for i := range n {
-		group.Go(func() error {
-			part := &part{Worker: w, key: key, run: run, partition: store.Partition((start + i) % n), size: pageSize}
-			return part.work(ctx)
-		})
+	left := make([]store.Partition, n)
+	for i := range left {
+		left[i] = store.Partition((start + i) % n)
 	}
-	return group.Wait()
+	for {
+		held, err := w.workSome(ctx, key, run, left)
+		if err != nil || len(held) == 0 {
+			return err
+		}
+		if err := w.Wait(ctx, heldPause); err != nil {
+			return err
+		}
+		left = held
+	}
+}
+
+// workSome works partitions, and returns those that another worker is at.
+func (w *Worker) workSome(ctx context.Context, key runKey, run Run, partitions []store.Partition) (held []store.Partition, err error) {
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(parallelPartitions)
+	parts := make([]part, len(partitions))
+	for i, p := range partitions {
+		parts[i] = part{Worker: w, key: key, run: run, partition: p, size: pageSize}
+		group.Go(func() error { return parts[i].work(ctx) })
+	}
+	err = group.Wait()
+	for i := range parts {
+		if parts[i].held {
+			held = append(held, parts[i].partition)
+		}
+	}
+	return held, err
 }
 
 // patiently runs fn until its error is not one that goes by itself.
@@ -106,10 +135,11 @@ type part struct {
 	key       runKey
 	run       Run
 	partition store.Partition
-	size      int // of the next page
+	size      int  // of the next page
+	held      bool // another worker is at it
 }
 
-// work works the part to its end.
+// work works the part to its end, or until another worker turns out to be at it.
 func (p *part) work(ctx context.Context) error {
 	for done := false; !done; {
 		err := p.patiently(ctx, p.run.RunName, func() (err error) {
@@ -155,6 +185,11 @@ func (p *part) page(ctx context.Context) (last bool, err error) {
 	if progress.Done || progress.Generation > p.run.Generation {
 		return true, nil
 	}
+	now := p.Clock()
+	if progress.isHeld(p.Name, now) {
+		p.held = true
+		return true, nil
+	}
 	plans, err := l.marked(ctx, p.partition, markQuery{
 		program: p.key.program, before: p.run.PayDate.Month(), after: progress.Cursor, limit: p.size,
 	})
@@ -164,7 +199,7 @@ func (p *part) page(ctx context.Context) (last bool, err error) {
 	var b store.Batch
 	b.Require(p.key.progress(), stored)
 	if len(plans) > 0 {
-		settled, err := l.settle(ctx, p.Terms, page{partition: p.partition, date: p.run.PayDate, plans: plans, now: p.Clock()})
+		settled, err := l.settle(ctx, p.Terms, page{partition: p.partition, date: p.run.PayDate, plans: plans, now: now})
 		if err != nil {
 			return false, err
 		}
@@ -177,6 +212,7 @@ func (p *part) page(ctx context.Context) (last bool, err error) {
 		progress.Cursor = plans[len(plans)-1].plan
 	}
 	progress.Done = len(plans) < p.size
+	progress.hold(p.Name, now)
 	value, err := json.Marshal(progress)
 	if err != nil {
 		return false, err
