@@ -27,40 +27,44 @@ const (
 // A call is one script on one partition.
 type call struct {
 	script *redis.Script
-	keys   []string
+	keys   []string // after the fence
 	args   []any
 	writes bool // sent once, whatever happens; else it may be sent again
 }
 
 // run makes a call, and returns its answer. It tries again what was certainly not done, or does no harm twice.
-func (db *DB) run(ctx context.Context, p store.Partition, c call) (any, error) {
+func (db *DB) run(caller context.Context, p store.Partition, c call) (any, error) {
+	ctx := caller
 	if c.writes {
 		// A commit that is under way is not given up: it would not be known what became of it.
-		ctx = context.WithoutCancel(ctx)
+		ctx = context.WithoutCancel(caller)
 	}
-	bounded, cancel := context.WithTimeout(ctx, callTime)
+	ctx, cancel := context.WithTimeout(ctx, callTime)
 	defer cancel()
 	unknown := false // to the server: it has lost the script, and is sent all of it
 	for pause := firstPause; ; pause = min(2*pause, longestPause) {
-		answer, err := db.try(bounded, p, c, unknown)
+		answer, err := db.try(ctx, p, c, unknown)
 		switch {
 		case err == nil:
 			return answer, nil
-		case redis.HasErrorPrefix(err, "NOSCRIPT"):
+		case !unknown && redis.HasErrorPrefix(err, "NOSCRIPT"):
 			unknown = true
 			continue
-		case ctx.Err() != nil:
-			return nil, ctx.Err()
-		case !untouched(err) && (c.writes || !passing(err)):
+		case c.writes && !untouched(err):
+			return nil, unavailable(err)
+		case caller.Err() != nil:
+			return nil, caller.Err()
+		case !untouched(err) && !passing(err):
 			return nil, unavailable(err)
 		}
-		db.server.Refresh(bounded)
-		select {
-		case <-time.After(pause):
-		case <-bounded.Done():
-			if ctx.Err() != nil {
-				return nil, ctx.Err()
-			}
+		db.server.Refresh(ctx)
+		waiting, stop := context.WithTimeout(caller, pause)
+		<-waiting.Done()
+		stop()
+		if err := caller.Err(); err != nil {
+			return nil, err
+		}
+		if ctx.Err() != nil {
 			return nil, unavailable(err)
 		}
 	}
@@ -72,29 +76,44 @@ func (db *DB) try(ctx context.Context, p store.Partition, c call, unknown bool) 
 	if err != nil {
 		return nil, &notSentError{err}
 	}
+	fence := db.fenceKey(p)
+	keys := append([]string{fence}, c.keys...)
 	pipe := node.Pipeline()
 	var answer *redis.Cmd
 	if unknown {
-		answer = c.script.Eval(ctx, pipe, c.keys, c.args...)
+		answer = c.script.Eval(ctx, pipe, keys, c.args...)
 	} else {
-		answer = c.script.EvalSha(ctx, pipe, c.keys, c.args...)
+		answer = c.script.EvalSha(ctx, pipe, keys, c.args...)
 	}
-	var replicas *redis.Cmd
+	var fenced, replicas *redis.Cmd
 	if db.replicas > 0 {
+		fenced = pipe.Eval(ctx, fenceSource, []string{fence})
 		replicas = pipe.Do(ctx, "wait", db.replicas, waitTime.Milliseconds())
 	}
-	_, _ = pipe.Exec(ctx) // each command has its own error
-	if err := answer.Err(); err != nil {
-		return nil, err
+	_, err = pipe.Exec(ctx)
+	switch {
+	case answer.Err() != nil:
+		return nil, answer.Err()
+	case answer.Val() == nil: // no script answers so: the connection's greeting failed
+		return nil, &notSentError{err}
+	case db.replicas == 0:
+		return answer.Val(), nil
+	case fenced.Err() != nil && !errors.Is(fenced.Err(), redis.Nil): // nil is what the script returns
+		return nil, &unconfirmedError{fenced.Err()}
 	}
-	if replicas != nil {
-		if n, err := replicas.Int(); err != nil {
-			return nil, fmt.Errorf("waiting for replicas: %w", err)
-		} else if n < db.replicas {
-			return nil, fmt.Errorf("%d of %d replicas have it", n, db.replicas)
-		}
+	return answer.Val(), db.confirm(replicas)
+}
+
+// confirm looks at whether enough replicas have what the server has.
+func (db *DB) confirm(replicas *redis.Cmd) error {
+	n, err := replicas.Int()
+	if err != nil {
+		return &unconfirmedError{err}
 	}
-	return answer.Val(), nil
+	if n < db.replicas {
+		return &unconfirmedError{fmt.Errorf("%d of %d replicas have it", n, db.replicas)}
+	}
+	return nil
 }
 
 // A notSentError says that there was nowhere to send to.
@@ -103,12 +122,23 @@ type notSentError struct{ cause error }
 func (e *notSentError) Error() string { return e.cause.Error() }
 func (e *notSentError) Unwrap() error { return e.cause }
 
-// refusals are how a server begins its answer that will soon have another one, and has not looked at the script: it is
-// not, or not yet, in charge of the partition.
-var refusals = []string{"MOVED", "ASK", "TRYAGAIN", "CLUSTERDOWN", "READONLY", "LOADING", "MASTERDOWN", "NOREPLICAS"}
+// An unconfirmedError says that the script has run, and what is not known is what the replicas have.
+type unconfirmedError struct{ cause error }
+
+func (e *unconfirmedError) Error() string { return "waiting for replicas: " + e.cause.Error() }
+func (e *unconfirmedError) Unwrap() error { return e.cause }
+
+// refusals are how a server begins its answer that will soon have another one, and has not changed anything: it is not,
+// or not yet, in charge of the partition, or something else keeps it busy.
+var refusals = []string{
+	"MOVED", "ASK", "TRYAGAIN", "CLUSTERDOWN", "READONLY", "LOADING", "MASTERDOWN", "NOREPLICAS", "BUSY",
+}
 
 // untouched tells whether an error is certain proof that nothing was done, and may have gone in a moment.
 func untouched(err error) bool {
+	if _, ok := errors.AsType[*unconfirmedError](err); ok {
+		return false // whatever the cause says: that is of WAIT
+	}
 	for _, refusal := range refusals {
 		if redis.HasErrorPrefix(err, refusal) {
 			return true

@@ -5,30 +5,22 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"strings"
 	"sync"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/incentives-dev/incentives/internal/store"
 )
 
 // checkMode checks that what answers is what the URL says: a Cluster is no single server, and a Sentinel is no store.
 func (s settings) checkMode(ctx context.Context) error {
 	var last error
 	for _, host := range s.hosts {
-		mode, err := s.modeOf(ctx, host)
-		switch {
-		case err != nil:
-			last = err
-			continue
-		case mode == modes[s.kind] || mode == "":
-			return nil
+		if last = s.checkHost(ctx, host); last == nil || !errors.Is(last, store.ErrUnavailable) {
+			return last
 		}
-		for kind, its := range modes {
-			if its == mode {
-				return fmt.Errorf("%s is %s: its URL begins with %s://", host, names[kind], kind)
-			}
-		}
-		return nil // a mode that is not known yet may do
 	}
 	return last
 }
@@ -39,30 +31,46 @@ var (
 	names = map[kind]string{standalone: "a single server", sentinel: "a Sentinel", clustered: "a node of a Cluster"}
 )
 
-// modeOf asks a server in which mode it runs; "" where it may not say.
-func (s settings) modeOf(ctx context.Context, host string) (string, error) {
-	one := s
-	one.hosts, one.path = []string{host}, ""
-	one.options = nil
-	o, err := redis.ParseURL(one.library(""))
+func (s settings) checkHost(ctx context.Context, host string) error {
+	o, err := s.direct(host)
 	if err != nil {
-		return "", s.misread(err)
+		return err
 	}
 	if s.kind == sentinel {
-		o.Username, o.Password = s.options.Get("sentinel_username"), s.options.Get("sentinel_password")
+		o.Username, o.Password = s.own.sentinelUser, s.own.sentinelPassword
 	}
-	o.MaxRetries = -1
-	o.ContextTimeoutEnabled = true
 	client := redis.NewClient(o)
 	defer client.Close()
 	info, err := client.Info(ctx, "server").Result()
-	if redis.HasErrorPrefix(err, "NOPERM") {
-		return "", nil
+	if err != nil && !isForbidden(err) {
+		return fmt.Errorf("%s: %w", host, unreachable(err))
+	}
+	mode := field(info, "redis_mode")
+	for kind, its := range modes {
+		if its == mode && kind != s.kind {
+			return fmt.Errorf("%s is %s: its URL begins with %s://", host, names[kind], schemeOf(kind, s.tls))
+		}
+	}
+	if s.kind == sentinel {
+		return s.checkMaster(ctx, client)
+	}
+	return nil
+}
+
+// checkMaster checks that a Sentinel knows the master.
+func (s settings) checkMaster(ctx context.Context, client *redis.Client) error {
+	master, _, err := s.master()
+	if err != nil {
+		return err
+	}
+	err = client.Do(ctx, "sentinel", "get-master-addr-by-name", master).Err()
+	if errors.Is(err, redis.Nil) {
+		return fmt.Errorf("%s watches no master of the name %q", client.Options().Addr, master)
 	}
 	if err != nil {
-		return "", unreachable(err)
+		return unreachable(err)
 	}
-	return field(info, "redis_mode"), nil
+	return nil
 }
 
 // field is what INFO says under a name.
@@ -77,8 +85,8 @@ func field(info, name string) string {
 
 // durability is the check that a server loses nothing that it acknowledges.
 type durability struct {
-	allowed bool // to lose
-	log     *slog.Logger
+	settings settings
+	log      *slog.Logger
 }
 
 // check checks every server that is, or may become, one that acknowledges.
@@ -91,44 +99,82 @@ func (d durability) check(ctx context.Context, s server) error {
 		return unreachable(err)
 	}
 	info, err := node.Info(ctx, "replication").Result()
-	if err != nil && !redis.HasErrorPrefix(err, "NOPERM") {
+	if err != nil && !isForbidden(err) {
 		return unreachable(err)
 	}
 	if field(info, "role") == "slave" {
-		return fmt.Errorf("it is a replica, and takes no writes: say the master, or let Sentinels find it")
+		return errors.New("it is a replica, and takes no writes: name the master, or let Sentinels find it")
 	}
-	return d.checkNode(ctx, node)
+	if err := d.checkNode(ctx, node); err != nil || d.settings.kind != sentinel {
+		return err
+	}
+	for _, address := range replicasIn(info) {
+		o, err := d.settings.direct(address)
+		if err != nil {
+			return err
+		}
+		replica := redis.NewClient(o)
+		err = d.checkMember(ctx, replica)
+		_ = replica.Close() // nothing was left in it
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// replicasIn are the addresses of a master's replicas, from lines such as slave0:ip=10.0.0.2,port=6379,state=online.
+func replicasIn(info string) []string {
+	var addresses []string
+	for line := range strings.Lines(info) {
+		name, value, _ := strings.Cut(strings.TrimSpace(line), ":")
+		if !strings.HasPrefix(name, "slave") {
+			continue
+		}
+		parts := map[string]string{}
+		for part := range strings.SplitSeq(value, ",") {
+			key, its, _ := strings.Cut(part, "=")
+			parts[key] = its
+		}
+		if parts["ip"] != "" && parts["port"] != "" {
+			addresses = append(addresses, net.JoinHostPort(parts["ip"], parts["port"]))
+		}
+	}
+	return addresses
 }
 
 func (d durability) checkCluster(ctx context.Context, c *redis.ClusterClient) error {
-	// Its first answer says whether there is a Cluster at all.
-	state, err := c.ClusterInfo(ctx).Result()
+	var mu sync.Mutex // the nodes are asked at the same time
+	var found error
+	err := c.ForEachShard(ctx, func(ctx context.Context, node *redis.Client) error {
+		err := d.checkMember(ctx, node)
+		mu.Lock()
+		defer mu.Unlock()
+		if found == nil {
+			found = err
+		}
+		return nil
+	})
 	if err != nil {
 		return unreachable(err)
 	}
-	if field(state, "cluster_state") != "ok" {
-		return errors.New("the Cluster is not in order (CLUSTER INFO says so): some slots have no master")
-	}
-	var once sync.Mutex // the nodes are asked at the same time
-	return c.ForEachShard(ctx, func(ctx context.Context, node *redis.Client) error {
-		once.Lock()
-		defer once.Unlock()
-		err := d.checkNode(ctx, node)
-		if err != nil && untouchedOrGone(err) {
-			d.log.WarnContext(ctx, "a node of the Cluster can't be asked how durable it is", "node", node.Options().Addr, "error", err)
-			return nil
-		}
-		return err
-	})
+	return found
 }
 
-// untouchedOrGone tells whether a node does not answer: the Cluster lives without it.
-func untouchedOrGone(err error) bool { return untouched(errors.Unwrap(err)) || untouched(err) }
+// checkMember checks one of several servers. They get on without it, so it need not answer.
+func (d durability) checkMember(ctx context.Context, node *redis.Client) error {
+	if err := node.Ping(ctx).Err(); err != nil && !isForbidden(err) {
+		d.log.WarnContext(ctx, "the server can't be asked how durable it is", "server", node.Options().Addr, "error", err)
+		return nil
+	}
+	return d.checkNode(ctx, node)
+}
 
 // rules say what a server has to be set to, and what can be lost otherwise.
 var rules = []struct{ setting, want, loss string }{
 	{"appendonly", "yes", "a restart loses everything since the last snapshot"},
 	{"appendfsync", "always", "a power cut loses what was acknowledged in the last second or so"},
+	{"no-appendfsync-on-rewrite", "no", "a power cut while its file is rewritten loses what was acknowledged meanwhile"},
 	{"maxmemory-policy", "noeviction", "it may drop anything when memory is short"},
 }
 
@@ -136,18 +182,16 @@ func (d durability) checkNode(ctx context.Context, node *redis.Client) error {
 	address := node.Options().Addr
 	for _, rule := range rules {
 		answer, err := node.ConfigGet(ctx, rule.setting).Result()
-		if isForbidden(err) {
-			d.log.WarnContext(ctx, "the server does not say how durable it is: CONFIG is forbidden. See that it has "+
-				"appendonly yes, appendfsync always and maxmemory-policy noeviction", "server", address)
-			return nil
-		}
-		if err != nil {
+		if err != nil && !isForbidden(err) {
 			return unreachable(err)
 		}
 		got := answer[rule.setting]
 		switch {
-		case got == rule.want, got == "":
-		case d.allowed:
+		case got == rule.want:
+		case got == "":
+			d.log.WarnContext(ctx, "the server does not say how durable it is (CONFIG is forbidden?): see that it is set so",
+				"server", address, "setting", rule.setting, "want", rule.want)
+		case d.settings.own.allowVolatile:
 			d.log.WarnContext(ctx, "the server can lose what it has acknowledged, and allow_volatile takes it so",
 				"server", address, "setting", rule.setting, "is", got, "loss", rule.loss)
 		default:
@@ -158,7 +202,7 @@ func (d durability) checkNode(ctx context.Context, node *redis.Client) error {
 	return nil
 }
 
-// isForbidden tells whether a server does not let CONFIG be called: by its access list, or since the command was renamed away.
+// isForbidden tells whether a server does not let a command be called: by its access list, or since it was renamed away.
 func isForbidden(err error) bool {
 	return redis.HasErrorPrefix(err, "NOPERM") || err != nil && strings.Contains(err.Error(), "unknown command")
 }

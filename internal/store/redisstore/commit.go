@@ -72,7 +72,7 @@ type add struct {
 
 // A part is what a plan does in one collection.
 type part struct {
-	place  int // of its hash in KEYS
+	place  int // of its hash in KEYS of commit.lua
 	absent []string
 	equal  []string
 	values [][]byte // that equal have
@@ -120,7 +120,7 @@ func (p *plan) part(collection string) (*part, error) {
 	if err := store.CheckCollection(collection); err != nil {
 		return nil, err
 	}
-	made := &part{place: 2*len(p.collections) + 1, final: map[string]*write{}}
+	made := &part{place: 2*len(p.collections) + 3, final: map[string]*write{}}
 	p.parts[collection] = made
 	p.collections = append(p.collections, collection)
 	return made, nil
@@ -163,7 +163,7 @@ func (w *write) add(delta int64) error {
 
 // call is the plan as commit.lua takes it.
 func (p *plan) call(db *DB, at store.Partition) call {
-	c := call{script: db.scripts.commit, writes: true}
+	c := call{script: db.scripts.commit, keys: []string{db.tag(at)}, writes: true}
 	for _, collection := range p.collections {
 		values := db.valuesKey(at, collection)
 		c.keys = append(c.keys, values, idsKey(values))

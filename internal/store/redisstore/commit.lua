@@ -1,6 +1,7 @@
 -- Applies a batch: checks its conditions, then writes, or writes nothing.
 --
--- KEYS  for each collection of the batch: the hash of its values, the sorted set of its ids.
+-- KEYS  1. the fence of the partition, 2. the set of its collections, then for each collection of the batch the hash of its
+--       values and the sorted set of its ids.
 -- ARGV  1. for each collection: a count, and so many ids that have to be absent;
 --                               a count, so many ids, and the values that they have to have.
 --       2. a count, and so many triples in the order of the batch: the place of a hash in KEYS, an id, and what to add
@@ -28,7 +29,15 @@ local function runs(n, each)
   end
 end
 
-for k = 1, #KEYS, 2 do
+-- A key of another type is a damaged store. That shows here, where nothing is written yet.
+local held = {}
+redis.call('SCARD', KEYS[2])
+for k = 3, #KEYS, 2 do
+  redis.call('HLEN', KEYS[k])
+  held[k] = redis.call('ZCARD', KEYS[k + 1]) > 0
+end
+
+for k = 3, #KEYS, 2 do
   local holds = true
   runs(count(), function(from, till)
     for _, value in ipairs(redis.call('HMGET', KEYS[k], unpack(ARGV, from, till))) do
@@ -89,7 +98,7 @@ for i = 1, #fresh do
   redis.call('ZADD', fresh[i][1], 0, fresh[i][2])
 end
 
-for k = 1, #KEYS, 2 do
+for k = 3, #KEYS, 2 do
   runs(2 * count(), function(from, till) -- a run is even, so it ends with a pair
     redis.call('HSET', KEYS[k], unpack(ARGV, from, till))
     local members = {}
@@ -103,5 +112,12 @@ for k = 1, #KEYS, 2 do
     redis.call('HDEL', KEYS[k], unpack(ARGV, from, till))
     redis.call('ZREM', KEYS[k + 1], unpack(ARGV, from, till))
   end)
+end
+
+for k = 3, #KEYS, 2 do
+  local holds = redis.call('ZCARD', KEYS[k + 1]) > 0
+  if holds ~= held[k] then
+    redis.call(holds and 'SADD' or 'SREM', KEYS[2], string.sub(KEYS[k], #KEYS[2] + 2))
+  end
 end
 return 0

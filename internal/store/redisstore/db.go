@@ -6,8 +6,6 @@ import (
 	"strconv"
 	"sync"
 
-	"github.com/redis/go-redis/v9"
-
 	"github.com/incentives-dev/incentives/internal/store"
 )
 
@@ -16,7 +14,7 @@ type DB struct {
 	server     server
 	prefix     string
 	partitions int
-	replicas   int // that have a commit before it is answered
+	replicas   int // that have whatever is answered
 	scripts    scripts
 
 	life   sync.RWMutex // held for reading by every call in flight, for writing by Close
@@ -60,10 +58,14 @@ func (db *DB) enter(ctx context.Context, p store.Partition) error {
 
 func (db *DB) exit() { db.life.RUnlock() }
 
-// tag is what the keys of a partition begin with, and what their slot is made of.
+// tag is what the keys of a partition begin with, and what their slot is made of. It is also the set that holds the
+// names of the collections.
 func (db *DB) tag(p store.Partition) string {
 	return db.prefix + ":{" + strconv.Itoa(int(p)) + "}"
 }
+
+// fenceKey is what master.lua and fence.lua write, or try to, and nothing reads.
+func (db *DB) fenceKey(p store.Partition) string { return db.tag(p) + "/fence" }
 
 // valuesKey is the hash that holds the values of a collection, idsKey the sorted set that holds its ids.
 func (db *DB) valuesKey(p store.Partition, collection string) string {
@@ -71,27 +73,3 @@ func (db *DB) valuesKey(p store.Partition, collection string) string {
 }
 
 func idsKey(valuesKey string) string { return valuesKey + ":ids" }
-
-// A server is what the store is in. Its client is that of the node that a key lies on.
-type server interface {
-	Node(ctx context.Context, key string) (*redis.Client, error)
-	// Refresh takes in that a node no longer is what it was.
-	Refresh(ctx context.Context)
-	Close() error
-}
-
-// single is one server, or whichever Sentinel says is the master now.
-type single struct{ client *redis.Client }
-
-func (s single) Node(context.Context, string) (*redis.Client, error) { return s.client, nil }
-func (s single) Refresh(context.Context)                             {} // a broken connection is made anew by itself
-func (s single) Close() error                                        { return s.client.Close() }
-
-// cluster is a Redis Cluster.
-type cluster struct{ client *redis.ClusterClient }
-
-func (c cluster) Node(ctx context.Context, key string) (*redis.Client, error) {
-	return c.client.MasterForKey(ctx, key)
-}
-func (c cluster) Refresh(ctx context.Context) { c.client.ReloadState(ctx) }
-func (c cluster) Close() error                { return c.client.Close() }

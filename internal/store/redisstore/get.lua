@@ -1,12 +1,12 @@
 -- Reads values, all of one moment.
 --
--- KEYS  for each collection: the hash of its values.
+-- KEYS  1. the fence of the partition, then for each collection the hash of its values.
 -- ARGV  for each collection: a count, and so many ids.
 -- Returns a value for each id, nil where it is absent.
 
 local CHUNK = 1000 -- how much goes on Lua's stack at once
 local values, at = {}, 1
-for k = 1, #KEYS do
+for k = 2, #KEYS do
   local last = at + tonumber(ARGV[at])
   at = at + 1
   while at <= last do

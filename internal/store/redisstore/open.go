@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -61,7 +62,7 @@ type meta struct {
 func Open(url string, o Options) (*DB, error) {
 	s, err := parse(url)
 	if err != nil {
-		return nil, fmt.Errorf("Redis URL: %w", err)
+		return nil, fmt.Errorf("the URL of the store in Redis: %w", err)
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
@@ -85,8 +86,8 @@ func open(s settings, o Options) (*DB, error) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), openTime)
 	defer cancel()
-	if err := s.checkMode(ctx); err != nil {
-		return nil, err
+	if strings.ContainsAny(o.Prefix, "{}") {
+		return nil, fmt.Errorf("%w: the prefix %q has { or } in it, which say in which slot of a Cluster a key lies", store.ErrInvalid, o.Prefix)
 	}
 	server, err := s.connect()
 	if err != nil {
@@ -102,8 +103,10 @@ func open(s settings, o Options) (*DB, error) {
 
 // prepare checks the servers, and reads or writes what the store says of itself.
 func (db *DB) prepare(ctx context.Context, s settings, o Options) error {
-	durability := durability{allowed: s.own.allowVolatile, log: o.Logger}
-	if err := durability.check(ctx, db.server); err != nil {
+	if err := s.checkMode(ctx); err != nil {
+		return err
+	}
+	if err := (durability{settings: s, log: o.Logger}).check(ctx, db.server); err != nil {
 		return err
 	}
 	m, err := db.loadMeta(ctx, o.Partitions)
@@ -118,19 +121,11 @@ func (db *DB) loadMeta(ctx context.Context, partitions int) (meta, error) {
 	if err != nil {
 		return meta{}, unreachable(err)
 	}
-	fresh := meta{Format: format, Partitions: partitions}
-	if partitions == 0 {
-		fresh.Partitions = store.DefaultPartitions
-	}
-	value, err := json.Marshal(fresh)
-	if err != nil {
-		return meta{}, err
-	}
-	if err := node.SetNX(ctx, key, value, 0).Err(); err != nil {
-		return meta{}, unreachable(err)
-	}
 	stored, err := node.Get(ctx, key).Bytes()
-	if err != nil {
+	if errors.Is(err, redis.Nil) {
+		stored, err = db.createMeta(ctx, node, partitions)
+	}
+	if err != nil && !redis.HasErrorPrefix(err, "WRONGTYPE") {
 		return meta{}, unreachable(err)
 	}
 	var m meta
@@ -145,6 +140,34 @@ func (db *DB) loadMeta(ctx context.Context, partitions int) (meta, error) {
 		return meta{}, fmt.Errorf("%w: it has %d, and %d are asked for", store.ErrPartitions, m.Partitions, partitions)
 	}
 	return m, nil
+}
+
+// createMeta writes what a new store says of itself, and returns what it says then: another process may be the first.
+func (db *DB) createMeta(ctx context.Context, node *redis.Client, partitions int) ([]byte, error) {
+	if partitions == 0 {
+		partitions = store.DefaultPartitions
+	}
+	value, err := json.Marshal(meta{Format: format, Partitions: partitions})
+	if err != nil {
+		return nil, err
+	}
+	key := db.prefix + ":store"
+	pipe := node.Pipeline()
+	pipe.SetNX(ctx, key, value, 0)
+	stored := pipe.Get(ctx, key)
+	var replicas *redis.Cmd
+	if db.replicas > 0 {
+		replicas = pipe.Do(ctx, "wait", db.replicas, waitTime.Milliseconds())
+	}
+	if _, err := pipe.Exec(ctx); err != nil {
+		return nil, err
+	}
+	if replicas != nil {
+		if err := db.confirm(replicas); err != nil {
+			return nil, err
+		}
+	}
+	return stored.Bytes()
 }
 
 // unreachable makes one line of why a server does not do what it is asked for on opening.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/incentives-dev/incentives/internal/store"
 )
@@ -78,46 +77,29 @@ func (db *DB) Scan(ctx context.Context, p store.Partition, collection, from stri
 		id, isID := found[i].(string)
 		value, isValue := found[i+1].(string)
 		if !isID || !isValue {
-			return nil, fmt.Errorf("%s lists %q, and %s has no value for it", idsKey(values), id, values)
+			return nil, unavailable(fmt.Errorf("%s lists %q, and %s has no value for it", idsKey(values), id, values))
 		}
 		entries = append(entries, store.Entry{ID: id, Value: []byte(value)})
 	}
 	return entries, nil
 }
 
-// Collections implements store.DB. It goes through the names of all keys of the node: there are few, two for each
-// collection of a partition, unless others use it, too.
+// Collections implements store.DB.
 func (db *DB) Collections(ctx context.Context, p store.Partition) ([]string, error) {
 	if err := db.enter(ctx, p); err != nil {
 		return nil, err
 	}
 	defer db.exit()
-	node, err := db.server.Node(ctx, db.tag(p))
+	found, err := db.list(ctx, p, call{script: db.scripts.collections, keys: []string{db.tag(p)}})
 	if err != nil {
-		return nil, unavailable(err)
-	}
-	var names []string
-	prefix := db.tag(p) + ":"
-	keys := node.ScanType(ctx, 0, escapeGlob(prefix)+"*", scanCount, "hash").Iterator()
-	for keys.Next(ctx) {
-		names = append(names, strings.TrimPrefix(keys.Val(), prefix))
-	}
-	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	if err := keys.Err(); err != nil {
-		return nil, unavailable(err)
+	names := make([]string, len(found))
+	for i, name := range found {
+		names[i] = fmt.Sprint(name)
 	}
 	slices.Sort(names)
-	return slices.Compact(names), nil // SCAN may name a key twice
-}
-
-// scanCount is how many keys SCAN looks at in one step.
-const scanCount = 1000
-
-// escapeGlob makes a pattern that matches a text alone.
-func escapeGlob(text string) string {
-	return strings.NewReplacer(`\`, `\\`, "*", `\*`, "?", `\?`, "[", `\[`, "]", `\]`).Replace(text)
+	return names, nil
 }
 
 // list makes a call whose answer is a list.

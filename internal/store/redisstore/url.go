@@ -1,13 +1,13 @@
 package redisstore
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
-
-	"github.com/redis/go-redis/v9"
 
 	"github.com/incentives-dev/incentives/internal/store"
 )
@@ -26,19 +26,20 @@ type settings struct {
 	kind     kind
 	tls      bool
 	user     *url.Userinfo
-	hosts    []string // host:port, at least one
-	path     string   // what comes after the hosts, without slashes around it
-	options  url.Values
+	hosts    []string   // host:port, at least one
+	path     string     // what comes after the hosts, without slashes around it
+	tuning   url.Values // options that go-redis reads
 	own      own
 	redacted string // the URL without password and options, for messages
 }
 
-// own are the options that are ours; go-redis knows the others.
+// own are the options that are ours.
 type own struct {
-	prefix        string
-	partitions    int
-	minReplicas   int
-	allowVolatile bool
+	prefix                         string
+	partitions                     int
+	minReplicas                    int
+	allowVolatile                  bool
+	sentinelUser, sentinelPassword string
 }
 
 // schemes are what URLs begin with.
@@ -61,12 +62,23 @@ func Knows(scheme string) bool {
 	return ok
 }
 
+// schemeOf is the scheme of a kind.
+func schemeOf(k kind, tls bool) string {
+	if tls {
+		return strings.Replace(string(k), "redis", "rediss", 1)
+	}
+	return string(k)
+}
+
+// errMalformed does not say where: what stands there may be a part of the password.
+var errMalformed = errors.New("it is malformed; what is special in a user name or a password, such as / ? # @ or %, has to be percent-encoded")
+
 // parse reads a URL. The standard library's parser knows no list of hosts, so these are taken out before.
 func parse(text string) (settings, error) {
 	name, rest, _ := strings.Cut(text, "://")
 	scheme, ok := schemes[name]
 	if !ok {
-		return settings{}, fmt.Errorf("%q is not the scheme of a Redis URL", name)
+		return settings{}, errors.New("it does not begin with redis://, redis+sentinel:// or redis+cluster://, or rediss for TLS")
 	}
 	authority, tail := rest, ""
 	if i := strings.IndexAny(rest, "/?#"); i >= 0 {
@@ -74,23 +86,24 @@ func parse(text string) (settings, error) {
 	}
 	hosts := authority[strings.LastIndexByte(authority, '@')+1:]
 	u, err := url.Parse("redis://" + strings.TrimSuffix(authority, hosts) + "host" + tail)
-	if err != nil { // without its text, which has the password in it
-		return settings{}, fmt.Errorf("it is malformed: what is special in a user name or password has to be percent-encoded")
+	if err != nil || strings.ContainsAny(tail, "@#") {
+		return settings{}, errMalformed
 	}
-	s := settings{kind: scheme.kind, tls: scheme.tls, user: u.User, path: strings.Trim(u.Path, "/"), options: u.Query()}
-	for host := range strings.SplitSeq(hosts, ",") {
-		if host == "" {
-			return settings{}, fmt.Errorf("it names no host")
-		}
-		if _, _, err := net.SplitHostPort(host); err != nil {
-			host = net.JoinHostPort(strings.Trim(host, "[]"), scheme.port)
-		}
-		s.hosts = append(s.hosts, host)
+	s := settings{kind: scheme.kind, tls: scheme.tls, user: u.User, path: strings.Trim(u.Path, "/")}
+	if s.hosts, err = splitHosts(hosts, scheme.port); err != nil {
+		return settings{}, err
 	}
 	if s.kind == standalone && len(s.hosts) > 1 {
 		return settings{}, fmt.Errorf("it names %d hosts: those of a Cluster are said with redis+cluster://, Sentinels with redis+sentinel://", len(s.hosts))
 	}
-	if s.own, err = takeOwn(s.options); err != nil {
+	options, err := url.ParseQuery(u.RawQuery)
+	if err != nil {
+		return settings{}, errMalformed
+	}
+	if s.own, err = takeOwn(options, s.kind); err != nil {
+		return settings{}, err
+	}
+	if s.tuning, err = checkTuning(options); err != nil {
 		return settings{}, err
 	}
 	s.redacted = name + "://" + strings.Join(s.hosts, ",")
@@ -100,33 +113,61 @@ func parse(text string) (settings, error) {
 	return s, nil
 }
 
-// takeOwn reads our options, and takes them out of the others.
-func takeOwn(options url.Values) (own, error) {
-	var o own
-	for _, name := range []string{"prefix", "partitions", "min_replicas", "allow_volatile"} {
-		values, given := options[name]
-		if !given {
-			continue
+// splitHosts splits a list of hosts, and adds the port to those that have none.
+func splitHosts(list, port string) ([]string, error) {
+	var hosts []string
+	for each := range strings.SplitSeq(list, ",") {
+		if each == "" {
+			return nil, errors.New("it names no host")
 		}
-		value := values[len(values)-1]
-		options.Del(name)
-		var err error
-		switch name {
-		case "prefix":
-			o.prefix = value
-		case "partitions":
-			o.partitions, err = number(value, 1, store.MaxPartitions)
-		case "min_replicas":
-			o.minReplicas, err = number(value, 0, maxReplicas)
-		case "allow_volatile":
-			o.allowVolatile, err = strconv.ParseBool(value)
+		host, itsPort, err := net.SplitHostPort(each)
+		if err != nil { // it has no port, or is an IPv6 address
+			host, itsPort = strings.Trim(each, "[]"), port
 		}
-		if err != nil {
-			return own{}, fmt.Errorf("its option %s=%s is not understood", name, value)
+		if n, err := strconv.ParseUint(itsPort, 10, 16); err != nil || n == 0 {
+			return nil, fmt.Errorf("a port is a number from 1 to 65535; and %w", errMalformed)
+		}
+		if !isHost(host) {
+			return nil, errMalformed
+		}
+		hosts = append(hosts, net.JoinHostPort(host, itsPort))
+	}
+	return hosts, nil
+}
+
+// isHost tells whether something is a name or an address.
+func isHost(text string) bool {
+	if net.ParseIP(text) != nil {
+		return true
+	}
+	for _, c := range []byte(text) {
+		if (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != '-' && c != '.' && c != '_' {
+			return false
 		}
 	}
-	if strings.ContainsAny(o.prefix, "{}") {
-		return own{}, fmt.Errorf("its option prefix has { or } in it, which say in which slot a key lies")
+	return text != ""
+}
+
+// takeOwn reads our options, and takes them out of the others.
+func takeOwn(options url.Values, k kind) (own, error) {
+	var o own
+	for name, read := range map[string]func(value string) error{
+		"prefix":            func(value string) error { o.prefix = value; return nil },
+		"partitions":        func(value string) (err error) { o.partitions, err = number(value, 1, store.MaxPartitions); return err },
+		"min_replicas":      func(value string) (err error) { o.minReplicas, err = number(value, 0, maxReplicas); return err },
+		"allow_volatile":    func(value string) (err error) { o.allowVolatile, err = strconv.ParseBool(value); return err },
+		"sentinel_username": func(value string) error { o.sentinelUser = value; return nil },
+		"sentinel_password": func(value string) error { o.sentinelPassword = value; return nil },
+	} {
+		values, given := options[name]
+		if !given || k != sentinel && strings.HasPrefix(name, "sentinel_") {
+			continue
+		}
+		options.Del(name)
+		value := values[len(values)-1]
+		if err := read(value); err != nil {
+			return own{}, fmt.Errorf("its option %s=%s is not understood", name, value)
+		}
 	}
 	return o, nil
 }
@@ -142,92 +183,20 @@ func number(text string, least, most int) (int, error) {
 	return n, err
 }
 
-// library is the URL as go-redis reads it, which knows its own options: one host, the others as an option.
-func (s settings) library(others string) string {
-	u := url.URL{Scheme: "redis", User: s.user, Host: s.hosts[0]}
-	if s.tls {
-		u.Scheme = "rediss"
-	}
-	query := url.Values{}
-	for name, values := range s.options {
-		query[name] = values
-	}
-	for _, host := range s.hosts[1:] {
-		query.Add(others, host)
-	}
-	u.RawQuery = query.Encode()
-	return u.String()
+// tunings are the options of go-redis that change nothing of what a store promises. (Others would have it repeat
+// commits, or read from replicas.)
+var tunings = []string{
+	"client_name", "protocol", "skip_verify", "dial_timeout", "read_timeout", "write_timeout",
+	"pool_fifo", "pool_size", "pool_timeout", "min_idle_conns", "max_idle_conns", "max_active_conns",
+	"conn_max_idle_time", "conn_max_lifetime",
 }
 
-// connect makes the client, and connects to nothing yet.
-func (s settings) connect() (server, error) {
-	switch s.kind {
-	case clustered:
-		if s.path != "" {
-			return nil, fmt.Errorf("it names the database %q: a Cluster has one only", s.path)
+// checkTuning returns the options that are left to go-redis.
+func checkTuning(options url.Values) (url.Values, error) {
+	for name := range options {
+		if !slices.Contains(tunings, name) {
+			return nil, fmt.Errorf("it has an unknown option %q", name)
 		}
-		o, err := redis.ParseClusterURL(s.library("addr"))
-		if err != nil {
-			return nil, s.misread(err)
-		}
-		o.MaxRedirects = -1
-		o.ContextTimeoutEnabled = true
-		o.NewClient = func(o *redis.Options) *redis.Client {
-			o.MaxRetries = -1
-			return redis.NewClient(o)
-		}
-		return cluster{redis.NewClusterClient(o)}, nil
-	case sentinel:
-		return s.connectSentinel()
-	case standalone:
 	}
-	o, err := redis.ParseURL(s.library(""))
-	if err != nil {
-		return nil, s.misread(err)
-	}
-	if o.DB, err = s.database(s.path); err != nil {
-		return nil, err
-	}
-	o.MaxRetries = -1
-	o.ContextTimeoutEnabled = true
-	return single{redis.NewClient(o)}, nil
-}
-
-func (s settings) connectSentinel() (server, error) {
-	master, database, _ := strings.Cut(s.path, "/")
-	if master == "" {
-		return nil, fmt.Errorf("it does not say which master the Sentinels watch: redis+sentinel://host1,host2/MASTER")
-	}
-	o, err := redis.ParseFailoverURL(s.library("addr"))
-	if err != nil {
-		return nil, s.misread(err)
-	}
-	o.MasterName = master
-	if o.DB, err = s.database(database); err != nil {
-		return nil, err
-	}
-	// The URL's user is that of the servers; go-redis takes it for that of the Sentinels.
-	o.SentinelUsername, o.SentinelPassword = s.options.Get("sentinel_username"), s.options.Get("sentinel_password")
-	o.Username = s.user.Username()
-	o.Password, _ = s.user.Password()
-	o.MaxRetries = -1
-	o.ContextTimeoutEnabled = true
-	return single{redis.NewFailoverClient(o)}, nil
-}
-
-// database reads the number of a database.
-func (s settings) database(text string) (int, error) {
-	if text == "" {
-		return 0, nil
-	}
-	n, err := strconv.Atoi(text)
-	if err != nil || n < 0 {
-		return 0, fmt.Errorf("%q is not the number of a database", text)
-	}
-	return n, nil
-}
-
-// misread says that go-redis does not understand an option.
-func (s settings) misread(err error) error {
-	return fmt.Errorf("%s", strings.TrimPrefix(err.Error(), "redis: "))
+	return options, nil
 }

@@ -130,19 +130,6 @@ func nodeReady(ctx context.Context, client *redis.Client, nodes int) error {
 // MasterOf returns the master of a key, as a node that runs knows it.
 func (c *Cluster) MasterOf(t testing.TB, key string) *Server {
 	t.Helper()
-	master, _ := c.shardOf(t, key)
-	return master
-}
-
-// ReplicaOf returns the replica of a key's master.
-func (c *Cluster) ReplicaOf(t testing.TB, key string) *Server {
-	t.Helper()
-	_, replica := c.shardOf(t, key)
-	return replica
-}
-
-func (c *Cluster) shardOf(t testing.TB, key string) (master, replica *Server) {
-	t.Helper()
 	running := slices.IndexFunc(c.Nodes, (*Server).runs)
 	if running < 0 {
 		t.Fatal("no node of the Cluster runs")
@@ -152,30 +139,42 @@ func (c *Cluster) shardOf(t testing.TB, key string) (master, replica *Server) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ranges, err := client.ClusterSlots(t.Context()).Result()
+	all, err := client.ClusterShards(t.Context()).Result()
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, r := range ranges {
-		if int64(r.Start) <= slot && slot <= int64(r.End) {
-			for i, node := range r.Nodes {
-				if i == 0 {
-					master = c.at(node.Addr)
-				} else {
-					replica = c.at(node.Addr)
-				}
+	for _, shard := range all {
+		holds := slices.ContainsFunc(shard.Slots, func(r redis.SlotRange) bool { return r.Start <= slot && slot <= r.End })
+		for _, node := range shard.Nodes {
+			if holds && node.Role == "master" && node.Health == "online" {
+				return c.at(t, strconv.FormatInt(max(node.Port, node.TLSPort), 10))
 			}
 		}
 	}
-	return master, replica
+	t.Fatalf("slot %d has no master", slot)
+	return nil
 }
 
-func (c *Cluster) at(addr string) *Server {
+// ReplicaOf returns the replica that is connected to a master.
+func (c *Cluster) ReplicaOf(t testing.TB, master *Server) *Server {
+	t.Helper()
+	info, err := master.Client(t).Info(t.Context(), "replication").Result()
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, port, _ := strings.Cut(info, "slave0:ip=127.0.0.1,port=")
+	port, _, _ = strings.Cut(port, ",")
+	return c.at(t, port)
+}
+
+func (c *Cluster) at(t testing.TB, port string) *Server {
+	t.Helper()
 	for _, node := range c.Nodes {
-		if node.Addr == addr {
+		if portOf(node.Addr) == port {
 			return node
 		}
 	}
+	t.Fatalf("no node of the Cluster has port %q", port)
 	return nil
 }
 

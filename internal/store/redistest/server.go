@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/logging"
 )
 
 // startTime is how long a server may take to start or to stop, on a busy machine.
@@ -270,6 +271,7 @@ func (s *Server) Client(t testing.TB) *redis.Client {
 	if err != nil {
 		t.Fatal(err)
 	}
+	logging.Disable() // for go-redis prints each failed attempt
 	c := redis.NewClient(o)
 	t.Cleanup(func() { _ = c.Close() })
 	return c

@@ -30,7 +30,8 @@ func (s *Shared) Cluster(t testing.TB) *Cluster {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.cluster == nil {
-		s.cluster = cluster(t, Options{})
+		// On a busy machine a node may not get its turn for long: no replica shall take that for a failure.
+		s.cluster = cluster(t, Options{Lines: []string{"cluster-node-timeout 20000"}})
 	}
 	return s.cluster
 }
