@@ -1,6 +1,8 @@
 package plan
 
 import (
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/incentives-dev/incentives/internal/fault"
@@ -44,10 +46,43 @@ func (c Call) refuse(found *fault.Violations) error {
 	return all.Err()
 }
 
-// checkComment records a comment that is too long, or missing where it is required.
-func (c Call) checkComment(v *fault.Violations, required bool) {
-	if required {
+// checkMove records what is wrong with the call of a move by itself: a comment
+// that is too long, or missing where the move needs one, and that nothing is
+// confirmed by submitting (rule L8).
+func (c Call) checkMove(v *fault.Violations, action Action) {
+	if action == SubmitPlan && c.Etag == "" {
+		v.Add("etag", "FIELD_REQUIRED", "is required, to confirm what is submitted")
+	}
+	if slices.ContainsFunc(moves(), func(m move) bool { return m.action == action && m.comment }) {
 		checkPresent(v, "comment", c.Comment)
 	}
 	checkLength(v, "comment", c.Comment, maxComment)
+}
+
+// UnnamedMove refuses the call of a move that does not say of what: INVALID
+// lists what was found while it was read, and what else is wrong with it by itself.
+func (c Call) UnnamedMove(action Action) error {
+	var v fault.Violations
+	c.checkMove(&v, action)
+	return c.refuse(&v)
+}
+
+// Unnamed refuses a call that does not say what its content is of: INVALID
+// lists what was found while it was read, and what is wrong with each field of the
+// content by itself, below path. Of an update that is the fields that it changes;
+// of a creation, for which changed is nil, it is all of them.
+func (c Call) Unnamed(path string, content interface{ check(*fault.Violations) }, changed map[string]bool) error {
+	var all, v fault.Violations
+	content.check(&all)
+	in := v.In(path)
+	for _, f := range all.List() {
+		field := f.Path
+		if end := strings.IndexAny(field, ".["); end >= 0 {
+			field = field[:end]
+		}
+		if changed == nil || changed[field] {
+			in.Add(f.Path, f.Reason, "%s", f.Message)
+		}
+	}
+	return c.refuse(&v)
 }

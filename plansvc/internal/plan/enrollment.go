@@ -25,13 +25,20 @@ type EnrollmentContent struct {
 	AdminEmails []string `json:"admin_emails,omitempty"` // the partner's incentives admins, who are notified (rule L13)
 }
 
-// CheckEnrolled returns PROGRAM_NOT_FOUND where a partner has no enrollment in
-// a program: for it, the program does not exist. Rule L2.
+// CheckEnrolled returns NoProgram where a partner has no enrollment in a
+// program: for it, the program does not exist. Rule L2.
 func CheckEnrolled(e *Enrollment, program string) error {
 	if e != nil && e.Program == program {
 		return nil
 	}
-	return fault.New(fault.NotFound, "PROGRAM_NOT_FOUND", "programs/%s does not exist", program).With("program", program)
+	return NoProgram(program)
+}
+
+// NoProgram is PROGRAM_NOT_FOUND, word for word the same where there is no such
+// program and where there is none for the partner who asks. Rule L2.
+func NoProgram(id string) *fault.Error {
+	name := "programs/" + id
+	return fault.New(fault.NotFound, "PROGRAM_NOT_FOUND", "there is no program %s", name).With("program", name)
 }
 
 // NewEnrollment enrolls a partner in a program that exists, both by their ids.

@@ -30,6 +30,10 @@ func TestL2_NotEnrolledIsNotFound(t *testing.T) {
 		if fault.KindOf(err) != fault.NotFound || fault.ReasonOf(err) != "PROGRAM_NOT_FOUND" {
 			t.Errorf("%s: %v, want PROGRAM_NOT_FOUND", what, err)
 		}
+		id := map[string]string{"not enrolled": "azure", "enrolled in another program": "office"}[what]
+		if diff := cmp.Diff(error(plan.NoProgram(id)), err); diff != "" {
+			t.Errorf("%s differs from a program that does not exist (-want +got):\n%s", what, diff)
+		}
 	}
 }
 

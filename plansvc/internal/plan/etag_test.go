@@ -66,6 +66,13 @@ func TestL8_EveryChangeHonoursAnEtag(t *testing.T) {
 func TestL8_SubmittingNeedsAnEtag(t *testing.T) {
 	p := newDraft(t, newProgram(t))
 	violated(t, p, []string{"etag FIELD_REQUIRED"}, func() error { return p.Submit(call(t, pia), newProgram(t)) })
+
+	// What else is missing is said along with it, and that it is too late, or was done, before it.
+	p.Market = ""
+	violated(t, p, []string{"etag FIELD_REQUIRED", "plan.market FIELD_REQUIRED"}, func() error { return p.Submit(call(t, pia), newProgram(t)) })
+	refused(t, p, "SUBMISSION_DEADLINE_PASSED", func() error { return p.Submit(plan.Call{Now: at(t, "2027-01-01T00:00:00Z")}, newProgram(t)) })
+	p = newPlan(t, newProgram(t), plan.Submitted)
+	refused(t, p, "PLAN_STATE", func() error { return p.Submit(call(t, pia), newProgram(t)) })
 }
 
 // Each part's etag changes with it and with what is in it, and with nothing else.

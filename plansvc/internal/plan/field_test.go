@@ -1,6 +1,7 @@
 package plan_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -184,6 +185,40 @@ func TestL7_ViolationsOfReadingAreAnsweredToo(t *testing.T) {
 		t.Errorf("what was read has become %v", read.List())
 	}
 	violated(t, p, want[:2], func() error { return p.Update(c, name, planContent()) })
+}
+
+// A request that does not say what it is about is answered with all else that
+// is wrong with it, and an update only for the fields that it changes.
+func TestL7_UnnamedRequestsAreCheckedToo(t *testing.T) {
+	var read fault.Violations
+	read.Add("parent", "NAME_MALFORMED", "unreadable")
+	read.Add("plan.market", "COUNTRY_UNKNOWN", "unreadable")
+	c := call(t, pia)
+	c.Violations, c.Comment = &read, ""
+	found := []string{"parent NAME_MALFORMED", "plan.market COUNTRY_UNKNOWN"}
+	for _, test := range []struct {
+		name string
+		err  error
+		want []string
+	}{
+		{"plan", c.Unnamed("plan", plan.Content{Market: "x"}, nil), []string{"plan.display_name FIELD_REQUIRED"}},
+		{"update of a plan", c.Unnamed("plan", plan.Content{Market: "x", CurrencyCode: "x"}, map[string]bool{"currency_code": true}), []string{"plan.currency_code CURRENCY_UNKNOWN"}},
+		{"campaign", c.Unnamed("campaign", plan.CampaignContent{}, nil), []string{"campaign.display_name FIELD_REQUIRED"}},
+		{
+			"update of an activity", c.Unnamed("activity", plan.ActivityContent{RegionCodes: []string{"x"}}, map[string]bool{"region_codes": true}),
+			[]string{"activity.region_codes[0] REGION_MALFORMED"},
+		},
+		{"limit change", c.Unnamed("limit_change", plan.LimitChangeContent{}, nil), []string{"limit_change.new_limit FIELD_REQUIRED"}},
+		{"program", c.Unnamed("program", plan.ProgramContent{}, map[string]bool{"time_zone": true}), []string{"program.time_zone FIELD_REQUIRED"}},
+		{"enrollment", c.Unnamed("enrollment", plan.EnrollmentContent{AdminEmails: []string{"x"}}, nil), []string{"enrollment.admin_emails[0] EMAIL_MALFORMED"}},
+		{"submission", c.UnnamedMove(plan.SubmitPlan), []string{"etag FIELD_REQUIRED"}},
+		{"rejection", c.UnnamedMove(plan.RejectPlan), []string{"comment FIELD_REQUIRED"}},
+		{"approval", c.UnnamedMove(plan.ApprovePlan), nil},
+	} {
+		if diff := cmp.Diff(append(slices.Clone(found), test.want...), violations(test.err)); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", test.name, diff)
+		}
+	}
 }
 
 func below(path string, list []string) []string {

@@ -104,7 +104,7 @@ func (p *Plan) RequestLimitChange(c Call, program *Program, id string, content L
 	}
 	var v fault.Violations
 	CheckID(&v, "limit_change_id", id)
-	content.check(v.In("limit_change"), p)
+	content.checkFor(v.In("limit_change"), p)
 	if err := c.refuse(&v); err != nil {
 		return err
 	}
@@ -137,7 +137,7 @@ func (p *Plan) ApproveLimitChange(c Call, program *Program, id string, admins []
 		return err
 	}
 	var v fault.Violations
-	c.checkComment(&v, false)
+	c.checkMove(&v, ApproveLimitChange)
 	if err := c.refuse(&v); err != nil {
 		return err
 	}
@@ -157,7 +157,7 @@ func (p *Plan) RejectLimitChange(c Call, id string, admins []string) error {
 		return err
 	}
 	var v fault.Violations
-	c.checkComment(&v, false)
+	c.checkMove(&v, RejectLimitChange)
 	if err := c.refuse(&v); err != nil {
 		return err
 	}
@@ -208,8 +208,11 @@ func (p *Plan) nextLimitMonth(program *Program, now time.Time) (Month, error) {
 	return month, nil
 }
 
-// check records what is wrong with a limit change that is asked for.
-func (l LimitChangeContent) check(v *fault.Violations, p *Plan) {
+// check records what is wrong with a limit change by itself, for whichever plan.
+func (l LimitChangeContent) check(v *fault.Violations) { l.checkFor(v, &Plan{}) }
+
+// checkFor records what is wrong with a limit change that is asked for.
+func (l LimitChangeContent) checkFor(v *fault.Violations, p *Plan) {
 	p.checkLimit(v, "new_limit", l.NewLimit)
 	if n := len(p.Limits); n > 0 && l.NewLimit.Equal(p.Limits[n-1].Amount) {
 		v.Add("new_limit", "LIMIT_UNCHANGED", "is %s already, from %s on", p.Limits[n-1].Amount, p.Limits[n-1].EffectiveMonth)

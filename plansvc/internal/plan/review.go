@@ -12,7 +12,7 @@ func (p *Plan) StartReview(c Call) error {
 		return err
 	}
 	var v fault.Violations
-	c.checkComment(&v, m.comment)
+	c.checkMove(&v, m.action)
 	if err := c.refuse(&v); err != nil {
 		return err
 	}
@@ -36,7 +36,7 @@ func (p *Plan) Approve(c Call, program *Program, admins []string, limit money.Mo
 		return err
 	}
 	var v fault.Violations
-	c.checkComment(&v, m.comment)
+	c.checkMove(&v, m.action)
 	approved := p.approvedLimit(&v, limit, year)
 	if err := c.refuse(&v); err != nil {
 		return err
@@ -66,7 +66,7 @@ func (p *Plan) turnDown(c Call, action Action, admins []string) error {
 		return err
 	}
 	var v fault.Violations
-	c.checkComment(&v, m.comment)
+	c.checkMove(&v, m.action)
 	if err := c.refuse(&v); err != nil {
 		return err
 	}

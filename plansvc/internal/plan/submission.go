@@ -26,10 +26,10 @@ func (p *Plan) Submit(c Call, program *Program) error {
 	return nil
 }
 
-// CheckSubmit answers as Submit would, and changes nothing: FIELD_REQUIRED
-// without an etag; PLAN_STATE (rule L3); ETAG_MISMATCH (rule L8);
-// SUBMISSION_DEADLINE_PASSED or RESUBMISSION_DEADLINE_PASSED (rules L5, L6);
-// PROGRAM_HAS_NO_PLANS (rule P2); INVALID lists all that the plan lacks, below "plan" (rule L7).
+// CheckSubmit answers as Submit would, and changes nothing: PLAN_STATE (rule
+// L3); ETAG_MISMATCH (rule L8); SUBMISSION_DEADLINE_PASSED or
+// RESUBMISSION_DEADLINE_PASSED (rules L5, L6); PROGRAM_HAS_NO_PLANS (rule P2);
+// INVALID lists all that the plan lacks, below "plan" (rule L7), and an etag that is missing.
 func (p *Plan) CheckSubmit(c Call, program *Program) error {
 	_, err := p.checkSubmit(c, program)
 	return err
@@ -50,7 +50,7 @@ func (p *Plan) Reopen(c Call, program *Program) error {
 		return err
 	}
 	var v fault.Violations
-	c.checkComment(&v, m.comment)
+	c.checkMove(&v, m.action)
 	if err := c.refuse(&v); err != nil {
 		return err
 	}
@@ -59,11 +59,6 @@ func (p *Plan) Reopen(c Call, program *Program) error {
 }
 
 func (p *Plan) checkSubmit(c Call, program *Program) (move, error) {
-	var v fault.Violations
-	if c.Etag == "" {
-		v.Add("etag", "FIELD_REQUIRED", "is required, to confirm what is submitted")
-		return move{}, c.refuse(&v)
-	}
 	m, err := p.move(c, SubmitPlan)
 	if err != nil {
 		return move{}, err
@@ -75,7 +70,8 @@ func (p *Plan) checkSubmit(c Call, program *Program) (move, error) {
 	if err := p.checkSubmission(program, year, c.Now); err != nil {
 		return move{}, err
 	}
-	c.checkComment(&v, m.comment)
+	var v fault.Violations
+	c.checkMove(&v, m.action)
 	p.checkWhole(v.In("plan"), program, year)
 	return m, c.refuse(&v)
 }

@@ -140,7 +140,7 @@ func TestL7_CheckSubmitAnswersTheSame(t *testing.T) {
 	}{
 		{"state", newPlan(t, program, plan.Submitted), plan.Call{Etag: "x", Now: late}, "PLAN_STATE"},
 		{"etag", newDraft(t, program), plan.Call{Etag: "x", Now: late}, "ETAG_MISMATCH"},
-		{"no etag", newPlan(t, program, plan.Submitted), plan.Call{Now: late}, "FIELD_REQUIRED"},
+		{"no etag", newDraft(t, program), call(t, pia), "FIELD_REQUIRED"},
 		{"deadline", newDraft(t, program), plan.Call{Etag: newDraft(t, program).Etag(), Now: late}, "SUBMISSION_DEADLINE_PASSED"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -20,11 +20,14 @@ func (s *Server) CreateActivity(ctx context.Context, request *planv1.CreateActiv
 	var v fault.Violations
 	name, ids := childName(&v, "parent", "campaigns/{campaign}", request.GetParent())
 	content := activityContent(v.In("activity"), request.GetActivity())
-	if name.Partner == "" {
-		return nil, v.Err()
-	}
 	id := newID(request.GetActivityId())
-	return s.activity(ctx, name, []string{ids[0], id}, func(p *plan.Plan) error { return p.AddActivity(s.call(ctx, &v), ids[0], id, content) })
+	plan.CheckID(&v, "activity_id", id)
+	if name.Partner == "" {
+		return nil, s.call(ctx, &v, "").Unnamed("activity", content, nil)
+	}
+	return s.activity(ctx, name, []string{ids[0], id}, func(p *plan.Plan) error {
+		return p.AddActivity(s.call(ctx, &v, ""), ids[0], id, content)
+	})
 }
 
 // activity makes a change by the partner, and returns the activity that it is
@@ -71,7 +74,8 @@ func (s *Server) GetActivity(ctx context.Context, request *planv1.GetActivityReq
 func (s *Server) ListActivities(ctx context.Context, request *planv1.ListActivitiesRequest) (*planv1.ListActivitiesResponse, error) {
 	var v fault.Violations
 	name, ids := childName(&v, "parent", "campaigns/{campaign}", request.GetParent())
-	page := listing.ReadPage(&v, request, request.GetParent())
+	listed := []string{"activities", request.GetParent()}
+	page := listing.ReadPage(&v, request, listed...)
 	if err := v.Err(); err != nil {
 		return nil, err
 	}
@@ -86,22 +90,19 @@ func (s *Server) ListActivities(ctx context.Context, request *planv1.ListActivit
 	activities, after := listing.Slice(c.Activities, page, func(a plan.Activity) string { return a.ID })
 	return &planv1.ListActivitiesResponse{
 		Activities:    list(activities, func(a plan.Activity) *planv1.Activity { return wireActivity(name, c.ID, &a) }),
-		NextPageToken: listing.Token(after, request.GetParent()),
+		NextPageToken: listing.Token(after, listed...),
 	}, nil
 }
 
 // UpdateActivity changes an activity.
 func (s *Server) UpdateActivity(ctx context.Context, request *planv1.UpdateActivityRequest) (*planv1.Activity, error) {
 	var v fault.Violations
-	given := request.GetActivity()
-	name, ids := childName(&v, "activity.name", activityPattern, given.GetName())
-	content := activityContent(v.In("activity"), given)
-	set := changed(&v, request.GetUpdateMask(), given)
+	name, ids := childName(&v, "activity.name", activityPattern, request.GetActivity().GetName())
+	given, set := changed(&v, request.GetUpdateMask(), request.GetActivity())
+	content, etag := activityContent(v.In("activity"), given), request.GetActivity().GetEtag()
 	if name.Partner == "" {
-		return nil, v.Err()
+		return nil, s.call(ctx, &v, etag).Unnamed("activity", content, set)
 	}
-	call := s.call(ctx, &v)
-	call.Etag = given.GetEtag()
 	return s.activity(ctx, name, ids, func(p *plan.Plan) error {
 		a, err := findActivity(p, ids)
 		if err != nil {
@@ -115,7 +116,7 @@ func (s *Server) UpdateActivity(ctx context.Context, request *planv1.UpdateActiv
 		pick(set, "end_date", &next.EndDate, content.EndDate)
 		pick(set, "planned_cost", &next.PlannedCost, content.PlannedCost)
 		pick(set, "description", &next.Description, content.Description)
-		return p.UpdateActivity(call, ids[0], ids[1], next)
+		return p.UpdateActivity(s.call(ctx, &v, etag), ids[0], ids[1], next)
 	})
 }
 
@@ -126,9 +127,7 @@ func (s *Server) DeleteActivity(ctx context.Context, request *planv1.DeleteActiv
 	if err := v.Err(); err != nil {
 		return nil, err
 	}
-	call := s.call(ctx, &v)
-	call.Etag = request.GetEtag()
-	_, err := s.edit(ctx, name, func(p *plan.Plan) error { return p.DeleteActivity(call, ids[0], ids[1]) })
+	_, err := s.edit(ctx, name, func(p *plan.Plan) error { return p.DeleteActivity(s.call(ctx, &v, request.GetEtag()), ids[0], ids[1]) })
 	return &emptypb.Empty{}, err
 }
 

@@ -20,11 +20,12 @@ func (s *Server) CreateCampaign(ctx context.Context, request *planv1.CreateCampa
 	if len(request.GetCampaign().GetActivities()) > 0 {
 		v.Add("campaign.activities", "FIELD_OUTPUT_ONLY", "are created by CreateActivity, once the campaign exists")
 	}
-	if name.Partner == "" {
-		return nil, v.Err()
-	}
 	id := newID(request.GetCampaignId())
-	return s.campaign(ctx, name, id, func(p *plan.Plan) error { return p.AddCampaign(s.call(ctx, &v), id, content) })
+	plan.CheckID(&v, "campaign_id", id)
+	if name.Partner == "" {
+		return nil, s.call(ctx, &v, "").Unnamed("campaign", content, nil)
+	}
+	return s.campaign(ctx, name, id, func(p *plan.Plan) error { return p.AddCampaign(s.call(ctx, &v, ""), id, content) })
 }
 
 // campaign makes a change by the partner, and returns the campaign that it is about.
@@ -72,7 +73,8 @@ func (s *Server) GetCampaign(ctx context.Context, request *planv1.GetCampaignReq
 func (s *Server) ListCampaigns(ctx context.Context, request *planv1.ListCampaignsRequest) (*planv1.ListCampaignsResponse, error) {
 	var v fault.Violations
 	name := planName(&v, "parent", request.GetParent())
-	page := listing.ReadPage(&v, request, request.GetParent())
+	listed := []string{"campaigns", request.GetParent()}
+	page := listing.ReadPage(&v, request, listed...)
 	if err := v.Err(); err != nil {
 		return nil, err
 	}
@@ -83,22 +85,19 @@ func (s *Server) ListCampaigns(ctx context.Context, request *planv1.ListCampaign
 	campaigns, after := listing.Slice(p.Campaigns, page, func(c plan.Campaign) string { return c.ID })
 	return &planv1.ListCampaignsResponse{
 		Campaigns:     list(campaigns, func(c plan.Campaign) *planv1.Campaign { return wireCampaign(name, &c) }),
-		NextPageToken: listing.Token(after, request.GetParent()),
+		NextPageToken: listing.Token(after, listed...),
 	}, nil
 }
 
 // UpdateCampaign changes a campaign.
 func (s *Server) UpdateCampaign(ctx context.Context, request *planv1.UpdateCampaignRequest) (*planv1.Campaign, error) {
 	var v fault.Violations
-	given := request.GetCampaign()
-	name, ids := childName(&v, "campaign.name", "campaigns/{campaign}", given.GetName())
-	content := campaignContent(v.In("campaign"), given)
-	set := changed(&v, request.GetUpdateMask(), given)
+	name, ids := childName(&v, "campaign.name", "campaigns/{campaign}", request.GetCampaign().GetName())
+	given, set := changed(&v, request.GetUpdateMask(), request.GetCampaign())
+	content, etag := campaignContent(v.In("campaign"), given), request.GetCampaign().GetEtag()
 	if name.Partner == "" {
-		return nil, v.Err()
+		return nil, s.call(ctx, &v, etag).Unnamed("campaign", content, set)
 	}
-	call := s.call(ctx, &v)
-	call.Etag = given.GetEtag()
 	return s.campaign(ctx, name, ids[0], func(p *plan.Plan) error {
 		c, err := p.Campaign(ids[0])
 		if err != nil {
@@ -109,7 +108,7 @@ func (s *Server) UpdateCampaign(ctx context.Context, request *planv1.UpdateCampa
 		pick(set, "objective", &next.Objective, content.Objective)
 		pick(set, "start_date", &next.StartDate, content.StartDate)
 		pick(set, "end_date", &next.EndDate, content.EndDate)
-		return p.UpdateCampaign(call, ids[0], next)
+		return p.UpdateCampaign(s.call(ctx, &v, etag), ids[0], next)
 	})
 }
 
@@ -120,9 +119,7 @@ func (s *Server) DeleteCampaign(ctx context.Context, request *planv1.DeleteCampa
 	if err := v.Err(); err != nil {
 		return nil, err
 	}
-	call := s.call(ctx, &v)
-	call.Etag = request.GetEtag()
-	_, err := s.edit(ctx, name, func(p *plan.Plan) error { return p.DeleteCampaign(call, ids[0]) })
+	_, err := s.edit(ctx, name, func(p *plan.Plan) error { return p.DeleteCampaign(s.call(ctx, &v, request.GetEtag()), ids[0]) })
 	return &emptypb.Empty{}, err
 }
 

@@ -20,7 +20,7 @@ func (s *Server) CreateEnrollment(ctx context.Context, request *planv1.CreateEnr
 	mpn := partner(&v, request.GetParent(), false)
 	content := plan.EnrollmentContent{AdminEmails: request.GetEnrollment().GetAdminEmails()}
 	plan.CheckID(&v, "enrollment_id", request.GetEnrollmentId())
-	e, err := plan.NewEnrollment(s.call(ctx, &v), mpn, request.GetEnrollmentId(), content)
+	e, err := plan.NewEnrollment(s.call(ctx, &v, ""), mpn, request.GetEnrollmentId(), content)
 	if err != nil {
 		return nil, err
 	}
@@ -51,7 +51,8 @@ func (s *Server) GetEnrollment(ctx context.Context, request *planv1.GetEnrollmen
 func (s *Server) ListEnrollments(ctx context.Context, request *planv1.ListEnrollmentsRequest) (*planv1.ListEnrollmentsResponse, error) {
 	var v fault.Violations
 	mpn := partner(&v, request.GetParent(), true)
-	page := listing.ReadPage(&v, request, request.GetParent())
+	listed := []string{"enrollments", request.GetParent()}
+	page := listing.ReadPage(&v, request, listed...)
 	if err := v.Err(); err != nil {
 		return nil, err
 	}
@@ -60,25 +61,23 @@ func (s *Server) ListEnrollments(ctx context.Context, request *planv1.ListEnroll
 		return nil, err
 	}
 	return &planv1.ListEnrollmentsResponse{
-		Enrollments: list(enrollments, wireEnrollment), NextPageToken: listing.Token(after, request.GetParent()),
+		Enrollments: list(enrollments, wireEnrollment), NextPageToken: listing.Token(after, listed...),
 	}, nil
 }
 
 // UpdateEnrollment changes an enrollment.
 func (s *Server) UpdateEnrollment(ctx context.Context, request *planv1.UpdateEnrollmentRequest) (*planv1.Enrollment, error) {
 	var v fault.Violations
-	given := request.GetEnrollment()
-	name := rpc.Name(&v, "enrollment.name", enrollmentPattern, given.GetName())
-	set := changed(&v, request.GetUpdateMask(), given)
+	name := rpc.Name(&v, "enrollment.name", enrollmentPattern, request.GetEnrollment().GetName())
+	given, set := changed(&v, request.GetUpdateMask(), request.GetEnrollment())
+	content, etag := plan.EnrollmentContent{AdminEmails: given.GetAdminEmails()}, request.GetEnrollment().GetEtag()
 	if name[0] == "" {
-		return nil, v.Err()
+		return nil, s.call(ctx, &v, etag).Unnamed("enrollment", content, set)
 	}
-	call := s.call(ctx, &v)
-	call.Etag = given.GetEtag()
 	e, err := s.store.UpdateEnrollment(ctx, name[0], name[1], func(e *plan.Enrollment) error {
 		next := e.EnrollmentContent
-		pick(set, "admin_emails", &next.AdminEmails, given.GetAdminEmails())
-		return e.Update(call, next)
+		pick(set, "admin_emails", &next.AdminEmails, content.AdminEmails)
+		return e.Update(s.call(ctx, &v, etag), next)
 	})
 	if err != nil {
 		return nil, err
@@ -93,9 +92,9 @@ func (s *Server) DeleteEnrollment(ctx context.Context, request *planv1.DeleteEnr
 	if err := v.Err(); err != nil {
 		return nil, err
 	}
-	call := s.call(ctx, &v)
-	call.Etag = request.GetEtag()
-	return &emptypb.Empty{}, s.store.DeleteEnrollment(ctx, name[0], name[1], func(e *plan.Enrollment) error { return e.MayDelete(call) })
+	return &emptypb.Empty{}, s.store.DeleteEnrollment(ctx, name[0], name[1], func(e *plan.Enrollment) error {
+		return e.MayDelete(s.call(ctx, &v, request.GetEtag()))
+	})
 }
 
 func wireEnrollment(e *plan.Enrollment) *planv1.Enrollment {

@@ -15,7 +15,8 @@ import (
 func (s *Server) ListPlanEvents(ctx context.Context, request *planv1.ListPlanEventsRequest) (*planv1.ListPlanEventsResponse, error) {
 	var v fault.Violations
 	name := planName(&v, "parent", request.GetParent())
-	page := listing.ReadPage(&v, request, request.GetParent())
+	listed := []string{"events", request.GetParent()}
+	page := listing.ReadPage(&v, request, listed...)
 	if err := v.Err(); err != nil {
 		return nil, err
 	}
@@ -25,7 +26,7 @@ func (s *Server) ListPlanEvents(ctx context.Context, request *planv1.ListPlanEve
 	}
 	return &planv1.ListPlanEventsResponse{
 		PlanEvents:    list(events, func(e *plan.Event) *planv1.PlanEvent { return wireEvent(name, e) }),
-		NextPageToken: listing.Token(after, request.GetParent()),
+		NextPageToken: listing.Token(after, listed...),
 	}, nil
 }
 

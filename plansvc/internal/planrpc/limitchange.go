@@ -19,15 +19,16 @@ func (s *Server) CreateLimitChange(ctx context.Context, request *planv1.CreateLi
 	name := planName(&v, "parent", request.GetParent())
 	given := request.GetLimitChange()
 	content := plan.LimitChangeContent{NewLimit: money.FromWire(v.In("limit_change"), "new_limit", given.GetNewLimit()), Reason: given.GetReason()}
-	if name.Partner == "" {
-		return nil, v.Err()
-	}
 	id := newID(request.GetLimitChangeId())
+	plan.CheckID(&v, "limit_change_id", id)
+	if name.Partner == "" {
+		return nil, s.call(ctx, &v, "").Unnamed("limit_change", content, nil)
+	}
 	return s.limitChange(ctx, name, id, func(p *plan.Plan, program *plan.Program, e *plan.Enrollment) error {
 		if err := plan.CheckEnrolled(e, name.Program); err != nil {
 			return err
 		}
-		return p.RequestLimitChange(s.call(ctx, &v), program, id, content)
+		return p.RequestLimitChange(s.call(ctx, &v, ""), program, id, content)
 	})
 }
 
@@ -68,7 +69,8 @@ func (s *Server) GetLimitChange(ctx context.Context, request *planv1.GetLimitCha
 func (s *Server) ListLimitChanges(ctx context.Context, request *planv1.ListLimitChangesRequest) (*planv1.ListLimitChangesResponse, error) {
 	var v fault.Violations
 	name := planName(&v, "parent", request.GetParent())
-	page := listing.ReadPage(&v, request, request.GetParent())
+	listed := []string{"limitChanges", request.GetParent()}
+	page := listing.ReadPage(&v, request, listed...)
 	if err := v.Err(); err != nil {
 		return nil, err
 	}
@@ -79,7 +81,7 @@ func (s *Server) ListLimitChanges(ctx context.Context, request *planv1.ListLimit
 	changes, after := listing.Slice(p.LimitChanges, page, func(c plan.LimitChange) string { return c.ID })
 	return &planv1.ListLimitChangesResponse{
 		LimitChanges:  list(changes, func(c plan.LimitChange) *planv1.LimitChange { return wireLimitChange(name, &c) }),
-		NextPageToken: listing.Token(after, request.GetParent()),
+		NextPageToken: listing.Token(after, listed...),
 	}, nil
 }
 
@@ -88,12 +90,10 @@ func (s *Server) ApproveLimitChange(ctx context.Context, request *planv1.Approve
 	var v fault.Violations
 	name, ids := childName(&v, "name", limitChangePattern, request.GetName())
 	if name.Partner == "" {
-		return nil, v.Err()
+		return nil, s.move(ctx, &v, request).UnnamedMove(plan.ApproveLimitChange)
 	}
-	call := s.call(ctx, &v)
-	call.Etag, call.Comment = request.GetEtag(), request.GetComment()
 	return s.limitChange(ctx, name, ids[0], func(p *plan.Plan, program *plan.Program, e *plan.Enrollment) error {
-		return p.ApproveLimitChange(call, program, ids[0], admins(e))
+		return p.ApproveLimitChange(s.move(ctx, &v, request), program, ids[0], admins(e))
 	})
 }
 
@@ -102,12 +102,10 @@ func (s *Server) RejectLimitChange(ctx context.Context, request *planv1.RejectLi
 	var v fault.Violations
 	name, ids := childName(&v, "name", limitChangePattern, request.GetName())
 	if name.Partner == "" {
-		return nil, v.Err()
+		return nil, s.move(ctx, &v, request).UnnamedMove(plan.RejectLimitChange)
 	}
-	call := s.call(ctx, &v)
-	call.Etag, call.Comment = request.GetEtag(), request.GetComment()
 	return s.limitChange(ctx, name, ids[0], func(p *plan.Plan, _ *plan.Program, e *plan.Enrollment) error {
-		return p.RejectLimitChange(call, ids[0], admins(e))
+		return p.RejectLimitChange(s.move(ctx, &v, request), ids[0], admins(e))
 	})
 }
 

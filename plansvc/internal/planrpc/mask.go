@@ -12,12 +12,27 @@ import (
 	"github.com/incentives-dev/incentives/internal/fault"
 )
 
-// changed is which fields of a resource an update changes, by AIP-134: those
-// that the mask names, every one for "*", and without a mask those that carry a
-// value. A path below a field stands for the whole field. Fields that only the
-// service writes are passed over (AIP-203), so that what was read can be sent
-// back whole. It records a path that is none.
-func changed(v *fault.Violations, mask *fieldmaskpb.FieldMask, resource proto.Message) map[string]bool {
+// changed is what an update changes of a resource: the fields, and a resource
+// with these alone, since what else the request carries says nothing. By AIP-134
+// they are those that the mask names, every one for "*", and without a mask
+// those that carry a value. A path below a field stands for the whole field.
+//
+// Fields that only the service writes are passed over, so that what was read can
+// be sent back whole. It records a path that names one of them, or none.
+func changed[M proto.Message](v *fault.Violations, mask *fieldmaskpb.FieldMask, resource M) (given M, set map[string]bool) {
+	message := resource.ProtoReflect()
+	next, fields := message.New(), message.Descriptor().Fields()
+	set = inMask(v, mask, resource)
+	for i := range fields.Len() {
+		if field := fields.Get(i); set[string(field.Name())] && message.Has(field) {
+			next.Set(field, message.Get(field))
+		}
+	}
+	given, _ = next.Interface().(M)
+	return given, set
+}
+
+func inMask(v *fault.Violations, mask *fieldmaskpb.FieldMask, resource proto.Message) map[string]bool {
 	message := resource.ProtoReflect()
 	fields := message.Descriptor().Fields()
 	paths := mask.GetPaths()
@@ -34,11 +49,12 @@ func changed(v *fault.Violations, mask *fieldmaskpb.FieldMask, resource proto.Me
 	for _, path := range paths {
 		name, _, _ := strings.Cut(path, ".")
 		field := fields.ByName(protoreflect.Name(name))
-		if field == nil || !(&fieldmaskpb.FieldMask{Paths: []string{path}}).IsValid(resource) {
+		switch {
+		case field == nil || !(&fieldmaskpb.FieldMask{Paths: []string{path}}).IsValid(resource):
 			v.Add("update_mask", "FIELD_UNKNOWN", "%.200q is not a field of %s", path, message.Descriptor().Name())
-			continue
-		}
-		if writable(field) {
+		case !writable(field):
+			v.Add("update_mask", "FIELD_OUTPUT_ONLY", "%.200q is written by the service alone", path)
+		default:
 			set[name] = true
 		}
 	}

@@ -21,22 +21,23 @@ func (s *Server) CreatePlan(ctx context.Context, request *planv1.CreatePlanReque
 	given := request.GetPlan()
 	mpn := partner(&v, request.GetParent(), false)
 	name := identity(v.In("plan"), mpn, given)
+	whole := len(v.List()) == 0 // the parts of its name could be read
 	content := planContent(v.In("plan"), given)
-	if given.GetName() != "" && given.GetName() != name.String() {
+	if whole && given.GetName() != "" && given.GetName() != name.String() {
 		v.Add("plan.name", "NAME_MISMATCH", "is derived, and would be %s", name)
 	}
 	if len(given.GetCampaigns()) > 0 {
 		v.Add("plan.campaigns", "FIELD_OUTPUT_ONLY", "are created by CreateCampaign, once the plan exists")
 	}
 	if mpn == "" || !plan.ValidID(name.Program) {
-		return nil, v.Err()
+		return nil, s.call(ctx, &v, "").Unnamed("plan", content, nil)
 	}
 	program, err := s.store.Program(ctx, name.Program)
 	if err != nil {
 		return nil, err
 	}
 	created, err := s.store.CreatePlan(ctx, name, func() (*plan.Plan, error) {
-		return plan.New(s.call(ctx, &v), name, program, content)
+		return plan.New(s.call(ctx, &v, ""), name, program, content)
 	})
 	if err != nil {
 		return nil, err
@@ -70,7 +71,7 @@ func (s *Server) answer(ctx context.Context, p *plan.Plan) (*planv1.Plan, error)
 // ListPlans lists plans.
 func (s *Server) ListPlans(ctx context.Context, request *planv1.ListPlansRequest) (*planv1.ListPlansResponse, error) {
 	var v fault.Violations
-	fields := []string{request.GetParent(), request.GetFilter(), request.GetOrderBy()}
+	fields := []string{"plans", request.GetParent(), request.GetFilter(), request.GetOrderBy()}
 	q := planstore.Query{
 		Partner: partner(&v, request.GetParent(), true),
 		Filter:  listing.ParseFilter(&v, request.GetFilter(), planstore.Schema()),
@@ -112,15 +113,12 @@ func (s *Server) programs() func(ctx context.Context, id string) (*plan.Program,
 // UpdatePlan changes a plan.
 func (s *Server) UpdatePlan(ctx context.Context, request *planv1.UpdatePlanRequest) (*planv1.Plan, error) {
 	var v fault.Violations
-	given := request.GetPlan()
-	name := planName(&v, "plan.name", given.GetName())
-	content := planContent(v.In("plan"), given)
-	set := changed(&v, request.GetUpdateMask(), given)
+	name := planName(&v, "plan.name", request.GetPlan().GetName())
+	given, set := changed(&v, request.GetUpdateMask(), request.GetPlan())
+	content, etag := planContent(v.In("plan"), given), request.GetPlan().GetEtag()
 	if name.Partner == "" {
-		return nil, v.Err()
+		return nil, s.call(ctx, &v, etag).Unnamed("plan", content, set)
 	}
-	call := s.call(ctx, &v)
-	call.Etag = given.GetEtag()
 	return s.byPartner(ctx, name, func(p *plan.Plan, _ *plan.Program) error {
 		same, next := name, p.Content
 		pick(set, "program", &same.Program, strings.TrimPrefix(given.GetProgram(), "programs/"))
@@ -132,7 +130,7 @@ func (s *Server) UpdatePlan(ctx context.Context, request *planv1.UpdatePlanReque
 		pick(set, "currency_code", &next.CurrencyCode, content.CurrencyCode)
 		pick(set, "reviewer_email", &next.ReviewerEmail, content.ReviewerEmail)
 		pick(set, "requested_limit", &next.RequestedLimit, content.RequestedLimit)
-		return p.Update(call, same, next)
+		return p.Update(s.call(ctx, &v, etag), same, next)
 	})
 }
 
@@ -146,8 +144,7 @@ func (s *Server) byPartner(ctx context.Context, name plan.Name, fn func(*plan.Pl
 	})
 }
 
-// change changes a plan in its program. The program is read before: by rule P1
-// nothing in it that a plan was dated by can have changed meanwhile.
+// change changes a plan in its program.
 func (s *Server) change(ctx context.Context, name plan.Name, fn func(*plan.Plan, *plan.Program, *plan.Enrollment) error) (*planv1.Plan, error) {
 	p, program, err := s.changePlan(ctx, name, fn)
 	if err != nil {
@@ -156,17 +153,18 @@ func (s *Server) change(ctx context.Context, name plan.Name, fn func(*plan.Plan,
 	return wirePlan(p, program), nil
 }
 
+// changePlan changes a plan, and returns it with its program. That lies in
+// another partition, and is read after the plan: the program that a plan was
+// created in has the plan's year for ever (rule P1).
 func (s *Server) changePlan(
 	ctx context.Context, name plan.Name, fn func(*plan.Plan, *plan.Program, *plan.Enrollment) error,
-) (*plan.Plan, *plan.Program, error) {
-	program, err := s.store.Program(ctx, name.Program)
-	if fault.KindOf(err) == fault.NotFound {
-		_, err = s.store.Plan(ctx, name) // without its program there is no plan: that is what is missing
-	}
-	if err != nil {
-		return nil, nil, err
-	}
-	p, err := s.store.UpdatePlan(ctx, name, func(p *plan.Plan, e *plan.Enrollment) error { return fn(p, program, e) })
+) (p *plan.Plan, program *plan.Program, err error) {
+	p, err = s.store.UpdatePlan(ctx, name, func(p *plan.Plan, e *plan.Enrollment) (err error) {
+		if program, err = s.store.Program(ctx, name.Program); err != nil {
+			return err
+		}
+		return fn(p, program, e)
+	})
 	return p, program, err
 }
 
@@ -177,13 +175,11 @@ func (s *Server) DeletePlan(ctx context.Context, request *planv1.DeletePlanReque
 	if err := v.Err(); err != nil {
 		return nil, err
 	}
-	call := s.call(ctx, &v)
-	call.Etag = request.GetEtag()
 	return &emptypb.Empty{}, s.store.DeletePlan(ctx, name, func(p *plan.Plan, e *plan.Enrollment) error {
 		if err := plan.CheckEnrolled(e, name.Program); err != nil {
 			return err
 		}
-		return p.MayDelete(call)
+		return p.MayDelete(s.call(ctx, &v, request.GetEtag()))
 	})
 }
 

@@ -14,7 +14,7 @@ import (
 func (s *Server) CreateProgram(ctx context.Context, request *planv1.CreateProgramRequest) (*planv1.Program, error) {
 	var v fault.Violations
 	content := programContent(v.In("program"), request.GetProgram())
-	program, err := plan.NewProgram(s.call(ctx, &v), request.GetProgramId(), content)
+	program, err := plan.NewProgram(s.call(ctx, &v, ""), request.GetProgramId(), content)
 	if err != nil {
 		return nil, err
 	}
@@ -41,7 +41,7 @@ func (s *Server) GetProgram(ctx context.Context, request *planv1.GetProgramReque
 // ListPrograms lists programs by name.
 func (s *Server) ListPrograms(ctx context.Context, request *planv1.ListProgramsRequest) (*planv1.ListProgramsResponse, error) {
 	var v fault.Violations
-	page := listing.ReadPage(&v, request)
+	page := listing.ReadPage(&v, request, "programs")
 	if err := v.Err(); err != nil {
 		return nil, err
 	}
@@ -49,21 +49,18 @@ func (s *Server) ListPrograms(ctx context.Context, request *planv1.ListProgramsR
 	if err != nil {
 		return nil, err
 	}
-	return &planv1.ListProgramsResponse{Programs: list(programs, wireProgram), NextPageToken: listing.Token(after)}, nil
+	return &planv1.ListProgramsResponse{Programs: list(programs, wireProgram), NextPageToken: listing.Token(after, "programs")}, nil
 }
 
 // UpdateProgram changes a program.
 func (s *Server) UpdateProgram(ctx context.Context, request *planv1.UpdateProgramRequest) (*planv1.Program, error) {
 	var v fault.Violations
-	given := request.GetProgram()
-	id := rpc.Name(&v, "program.name", "programs/{program}", given.GetName())[0]
-	content := programContent(v.In("program"), given)
-	set := changed(&v, request.GetUpdateMask(), given)
+	id := rpc.Name(&v, "program.name", "programs/{program}", request.GetProgram().GetName())[0]
+	given, set := changed(&v, request.GetUpdateMask(), request.GetProgram())
+	content, etag := programContent(v.In("program"), given), request.GetProgram().GetEtag()
 	if id == "" {
-		return nil, v.Err()
+		return nil, s.call(ctx, &v, etag).Unnamed("program", content, set)
 	}
-	call := s.call(ctx, &v)
-	call.Etag = given.GetEtag()
 	program, err := s.store.UpdateProgram(ctx, id, func(p *plan.Program) error {
 		next := p.ProgramContent
 		pick(set, "display_name", &next.DisplayName, content.DisplayName)
@@ -78,7 +75,7 @@ func (s *Server) UpdateProgram(ctx context.Context, request *planv1.UpdateProgra
 		pick(set, "resubmission_days", &next.ResubmissionDays, content.ResubmissionDays)
 		pick(set, "late_earning_days", &next.LateEarningDays, content.LateEarningDays)
 		pick(set, "guide_uri", &next.GuideURI, content.GuideURI)
-		return p.Update(call, next)
+		return p.Update(s.call(ctx, &v, etag), next)
 	})
 	if err != nil {
 		return nil, err
@@ -87,6 +84,9 @@ func (s *Server) UpdateProgram(ctx context.Context, request *planv1.UpdateProgra
 }
 
 func programContent(v *fault.Violations, p *planv1.Program) plan.ProgramContent {
+	if p == nil {
+		p = &planv1.Program{} // whether days are given is no method, which would take nil
+	}
 	checkCountries(v, "markets", p.GetMarkets())
 	content := plan.ProgramContent{
 		DisplayName: p.GetDisplayName(), TimeZone: p.GetTimeZone(), CurrencyCodes: p.GetCurrencyCodes(), Markets: p.GetMarkets(),

@@ -9,33 +9,32 @@ import (
 	planv1 "github.com/incentives-dev/incentives/proto/incentives/plan/v1"
 )
 
-// A decision is the request of a call that moves a plan.
-type decision interface {
+// A moving is the request of a call that moves a plan or decides on a limit.
+type moving interface {
 	GetName() string
 	GetEtag() string
 }
 
-// decide reads what every such call has: the plan, the etag and the comment.
-func (s *Server) decide(ctx context.Context, v *fault.Violations, request decision) (plan.Name, plan.Call) {
-	call := s.call(ctx, v)
-	call.Etag = request.GetEtag()
+// move is the call of a move: with the etag and, where it can have one, the comment.
+func (s *Server) move(ctx context.Context, v *fault.Violations, request moving) plan.Call {
+	call := s.call(ctx, v, request.GetEtag())
 	if commented, ok := request.(interface{ GetComment() string }); ok {
 		call.Comment = commented.GetComment()
 	}
-	return planName(v, "name", request.GetName()), call
+	return call
 }
 
 // SubmitPlan submits a plan.
 func (s *Server) SubmitPlan(ctx context.Context, request *planv1.SubmitPlanRequest) (*planv1.Plan, error) {
 	var v fault.Violations
-	name, call := s.decide(ctx, &v, request)
+	name := planName(&v, "name", request.GetName())
 	if name.Partner == "" {
-		return nil, v.Err()
+		return nil, s.move(ctx, &v, request).UnnamedMove(plan.SubmitPlan)
 	}
 	if request.GetValidateOnly() {
-		return s.validateSubmit(ctx, name, call)
+		return s.validateSubmit(ctx, name, s.move(ctx, &v, request))
 	}
-	return s.byPartner(ctx, name, func(p *plan.Plan, program *plan.Program) error { return p.Submit(call, program) })
+	return s.byPartner(ctx, name, func(p *plan.Plan, program *plan.Program) error { return p.Submit(s.move(ctx, &v, request), program) })
 }
 
 // validateSubmit answers as submitting would, and changes nothing.
@@ -44,8 +43,12 @@ func (s *Server) validateSubmit(ctx context.Context, name plan.Name, call plan.C
 	if err != nil {
 		return nil, err
 	}
-	if _, err := s.store.Enrollment(ctx, name.Partner, name.Program); err != nil {
-		return nil, plan.CheckEnrolled(nil, name.Program)
+	_, err = s.store.Enrollment(ctx, name.Partner, name.Program)
+	if fault.KindOf(err) == fault.NotFound {
+		err = plan.NoProgram(name.Program)
+	}
+	if err != nil {
+		return nil, err
 	}
 	program, err := s.store.Program(ctx, name.Program)
 	if err != nil {
@@ -60,52 +63,58 @@ func (s *Server) validateSubmit(ctx context.Context, name plan.Name, call plan.C
 // StartReview takes a plan under review.
 func (s *Server) StartReview(ctx context.Context, request *planv1.StartReviewRequest) (*planv1.Plan, error) {
 	var v fault.Violations
-	name, call := s.decide(ctx, &v, request)
+	name := planName(&v, "name", request.GetName())
 	if name.Partner == "" {
-		return nil, v.Err()
+		return nil, s.move(ctx, &v, request).UnnamedMove(plan.StartReview)
 	}
-	return s.change(ctx, name, func(p *plan.Plan, _ *plan.Program, _ *plan.Enrollment) error { return p.StartReview(call) })
+	return s.change(ctx, name, func(p *plan.Plan, _ *plan.Program, _ *plan.Enrollment) error {
+		return p.StartReview(s.move(ctx, &v, request))
+	})
 }
 
 // ApprovePlan approves a plan.
 func (s *Server) ApprovePlan(ctx context.Context, request *planv1.ApprovePlanRequest) (*planv1.Plan, error) {
 	var v fault.Violations
-	name, call := s.decide(ctx, &v, request)
+	name := planName(&v, "name", request.GetName())
 	limit := money.FromWire(&v, "approved_limit", request.GetApprovedLimit())
 	if name.Partner == "" {
-		return nil, v.Err()
+		return nil, s.move(ctx, &v, request).UnnamedMove(plan.ApprovePlan)
 	}
 	return s.change(ctx, name, func(p *plan.Plan, program *plan.Program, e *plan.Enrollment) error {
-		return p.Approve(call, program, admins(e), limit)
+		return p.Approve(s.move(ctx, &v, request), program, admins(e), limit)
 	})
 }
 
 // RequestAction sends a plan back to the partner.
 func (s *Server) RequestAction(ctx context.Context, request *planv1.RequestActionRequest) (*planv1.Plan, error) {
 	var v fault.Violations
-	name, call := s.decide(ctx, &v, request)
+	name := planName(&v, "name", request.GetName())
 	if name.Partner == "" {
-		return nil, v.Err()
+		return nil, s.move(ctx, &v, request).UnnamedMove(plan.RequestAction)
 	}
-	return s.change(ctx, name, func(p *plan.Plan, _ *plan.Program, e *plan.Enrollment) error { return p.RequestAction(call, admins(e)) })
+	return s.change(ctx, name, func(p *plan.Plan, _ *plan.Program, e *plan.Enrollment) error {
+		return p.RequestAction(s.move(ctx, &v, request), admins(e))
+	})
 }
 
 // RejectPlan rejects a plan.
 func (s *Server) RejectPlan(ctx context.Context, request *planv1.RejectPlanRequest) (*planv1.Plan, error) {
 	var v fault.Violations
-	name, call := s.decide(ctx, &v, request)
+	name := planName(&v, "name", request.GetName())
 	if name.Partner == "" {
-		return nil, v.Err()
+		return nil, s.move(ctx, &v, request).UnnamedMove(plan.RejectPlan)
 	}
-	return s.change(ctx, name, func(p *plan.Plan, _ *plan.Program, e *plan.Enrollment) error { return p.Reject(call, admins(e)) })
+	return s.change(ctx, name, func(p *plan.Plan, _ *plan.Program, e *plan.Enrollment) error {
+		return p.Reject(s.move(ctx, &v, request), admins(e))
+	})
 }
 
 // ReopenPlan takes a plan back to editing.
 func (s *Server) ReopenPlan(ctx context.Context, request *planv1.ReopenPlanRequest) (*planv1.Plan, error) {
 	var v fault.Violations
-	name, call := s.decide(ctx, &v, request)
+	name := planName(&v, "name", request.GetName())
 	if name.Partner == "" {
-		return nil, v.Err()
+		return nil, s.move(ctx, &v, request).UnnamedMove(plan.ReopenPlan)
 	}
-	return s.byPartner(ctx, name, func(p *plan.Plan, program *plan.Program) error { return p.Reopen(call, program) })
+	return s.byPartner(ctx, name, func(p *plan.Plan, program *plan.Program) error { return p.Reopen(s.move(ctx, &v, request), program) })
 }

@@ -28,9 +28,12 @@ func New(store *planstore.Store, now clock.Clock) *Server { return &Server{store
 // Register adds s to a gRPC server.
 func (s *Server) Register(to grpc.ServiceRegistrar) { planv1.RegisterPlanServiceServer(to, s) }
 
-// call is what every change comes with.
-func (s *Server) call(ctx context.Context, v *fault.Violations) plan.Call {
-	return plan.Call{Actor: actor(ctx), Now: s.now(), Violations: v}
+// call is what every change comes with: who makes it and when, the etag that it
+// gives or "", and what reading found. It is made within the store's update, so that
+// a change that is made again on newer state is dated again, and history never
+// goes back in time.
+func (s *Server) call(ctx context.Context, v *fault.Violations, etag string) plan.Call {
+	return plan.Call{Actor: actor(ctx), Now: s.now(), Etag: etag, Violations: v}
 }
 
 // actor is who calls. The service knows no identities yet: everybody on

@@ -13,11 +13,6 @@ func (s *Store) program(id string) place {
 	return place{store.PartitionOf("programs/"+id, s.db.Partitions()), store.Key{Collection: programs, ID: id}}
 }
 
-// NoProgram is PROGRAM_NOT_FOUND, also where a program does not exist for a partner (rule L2).
-func NoProgram(id string) *fault.Error {
-	return fault.New(fault.NotFound, "PROGRAM_NOT_FOUND", "there is no program programs/%s", id).With("program", "programs/"+id)
-}
-
 // CreateProgram stores a new program; PROGRAM_EXISTS where its id is taken.
 func (s *Store) CreateProgram(ctx context.Context, program *plan.Program) error {
 	return create(ctx, s.db, s.program(program.ID), program,
@@ -28,14 +23,14 @@ func (s *Store) CreateProgram(ctx context.Context, program *plan.Program) error 
 func (s *Store) Program(ctx context.Context, id string) (*plan.Program, error) {
 	program, err := get[plan.Program](ctx, s.db, s.program(id))
 	if err == nil && program == nil {
-		return nil, NoProgram(id)
+		return nil, plan.NoProgram(id)
 	}
 	return program, err
 }
 
 // UpdateProgram changes a program by fn; PROGRAM_NOT_FOUND.
 func (s *Store) UpdateProgram(ctx context.Context, id string, fn func(*plan.Program) error) (*plan.Program, error) {
-	return update(ctx, s.db, s.program(id), NoProgram(id), fn)
+	return update(ctx, s.db, s.program(id), plan.NoProgram(id), fn)
 }
 
 // Programs lists programs by id, and returns the cursor of the next page.
