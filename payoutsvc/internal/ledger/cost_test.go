@@ -56,6 +56,9 @@ func TestRunCostsWhatIsDue(t *testing.T) {
 			w.earn(w.plan("p7", 100_00), "2026-05", 10_00)
 			costs[name] = w.cost("2026-05-15", due)
 		}
+		if got, want := costs["fresh"]["commit"], few+2; got != want {
+			t.Errorf("a run commits %d times, want %d: to start, once a partition, and to finish", got, want)
+		}
 		if diff := cmp.Diff(costs["fresh"], costs["old"]); diff != "" {
 			t.Errorf("a program with history costs another number of calls (-without +with):\n%s", diff)
 		}

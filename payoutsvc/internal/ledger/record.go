@@ -104,7 +104,6 @@ func (l *Ledger) share(b batch) []share {
 
 func (l *Ledger) record(ctx context.Context, b batch, s share) {
 	r, _ := l.recordings.Get().(*recording) // it has no others
-	defer l.recordings.Put(r)
 	r.begin(b, s)
 	if err := r.run(ctx); err != nil {
 		for _, i := range s.members {
@@ -112,4 +111,6 @@ func (l *Ledger) record(ctx context.Context, b batch, s share) {
 		}
 	}
 	r.end()
+	// Not deferred: one that a panic has interrupted still holds its batch, and must not meet another.
+	l.recordings.Put(r)
 }
