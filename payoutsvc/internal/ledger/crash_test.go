@@ -103,6 +103,9 @@ func TestR2_StoppedAtEveryCall(t *testing.T) {
 				group.Go(func() {
 					defer func() { <-slots }()
 					w := hardMonth(t, db, fmt.Sprintf("azure-%d-%d", i, k))
+					if k%2 == 0 {
+						w.name = "first" // of several, one of which goes on
+					}
 					w.stopAndResume(payDate, one, k)
 				})
 			}
@@ -152,6 +155,9 @@ func (w *world) stopAndResume(payDate string, a accident, k int) {
 		w.Errorf("%s: the run came to its end", what)
 	case err != nil && a.survived && (!errors.Is(err, errStart) || !errors.Is(err, store.ErrUnavailable)):
 		w.Errorf("%s: %v, want a run that goes on", what, err) // whoever starts it is told, and starts it again
+	}
+	if w.name != "" {
+		w.name = "second"
 	}
 	moved := w.confirmAll(what)
 	w.run(payDate)
@@ -212,6 +218,9 @@ func TestR2_ThreeWorkersAtOnce(t *testing.T) {
 					}}
 					working.Go(func() {
 						worker := w.worker(ledger.New(faulty))
+						if round%2 == 0 {
+							worker.Name = fmt.Sprint("worker ", n)
+						}
 						if run, err := worker.Work(t.Context(), w.runName(payDate)); err != nil || run.State != ledger.Failed {
 							t.Errorf("round %d, worker %d: the run is %s, %v; want it at its end, with a failure", round, n, run.State, err)
 						}

@@ -163,6 +163,15 @@ func TestR1_LastScheduled(t *testing.T) {
 				t.Errorf("after %s (scheduled: %t) the last scheduled is %s, %v; want %q", test.payDate, test.scheduled, got, err, test.want)
 			}
 		}
+		// Another scheduler that is late starts nothing again; an operator does.
+		finished := w.run("2026-05-15")
+		request := ledger.StartRequest{RunName: w.runName("2026-05-15"), Now: w.now, Scheduled: true}
+		if run, err := w.ledger.Start(t.Context(), request); err != nil || !cmp.Equal(run, finished) {
+			t.Errorf("scheduled when it was finished: %+v, %v; want it as it is: %+v", run, err, finished)
+		}
+		if run := w.start("2026-05-15"); run.Generation != 2 {
+			t.Errorf("started by an operator when it was finished: %+v; want generation 2", run)
+		}
 		if got, err := other.ledger.LastScheduled(t.Context(), "programs/azure-2"); err != nil || got != 0 {
 			t.Errorf("the last scheduled of another program is %s, %v; want none", got, err)
 		}

@@ -212,7 +212,7 @@ func (p *part) page(ctx context.Context) (last bool, err error) {
 		progress.Cursor = plans[len(plans)-1].plan
 	}
 	progress.Done = len(plans) < p.size
-	progress.hold(p.Name, now)
+	progress.hold(p.Name, p.Clock())
 	value, err := json.Marshal(progress)
 	if err != nil {
 		return false, err

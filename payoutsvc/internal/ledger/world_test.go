@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"pgregory.net/rapid"
@@ -28,7 +29,9 @@ type world struct {
 	program string // {program}
 	plans   *plans
 	now     time.Time
-	earned  int // how many earnings got an id
+	waited  *atomic.Int64 // for how long its workers have waited, as their clocks see it
+	name    string        // of its workers
+	earned  int           // how many earnings got an id
 }
 
 var losAngeles = must(time.LoadLocation("America/Los_Angeles"))
@@ -45,7 +48,7 @@ func newWorld(t tester, db store.DB, program string) *world {
 	return &world{
 		tester: t, db: db, ledger: ledger.New(db), program: program,
 		plans: &plans{terms: map[string]payout.Terms{}, errs: map[string]error{}},
-		now:   time.Date(2026, time.July, 20, 12, 0, 0, 0, time.UTC),
+		now:   time.Date(2026, time.July, 20, 12, 0, 0, 0, time.UTC), waited: new(atomic.Int64),
 	}
 }
 
@@ -107,11 +110,15 @@ func (w *world) runName(payDate string) ledger.RunName {
 	return ledger.RunName{Program: "programs/" + w.program, PayDate: date(payDate)}
 }
 
-// worker works with a ledger, and waits for nothing.
+// worker works with a ledger, and waits by its clock alone.
 func (w *world) worker(l *ledger.Ledger) *ledger.Worker {
 	return &ledger.Worker{
-		Ledger: l, Terms: w.plans, Clock: func() time.Time { return w.now }, Log: slog.New(slog.DiscardHandler),
-		Wait: func(ctx context.Context, _ time.Duration) error { return ctx.Err() },
+		Name: w.name, Ledger: l, Terms: w.plans, Log: slog.New(slog.DiscardHandler),
+		Clock: func() time.Time { return w.now.Add(time.Duration(w.waited.Load())) },
+		Wait: func(ctx context.Context, d time.Duration) error {
+			w.waited.Add(int64(d))
+			return ctx.Err()
+		},
 	}
 }
 
