@@ -82,7 +82,8 @@ func TestBody_Faults(t *testing.T) {
 func TestBody_RightBesideWrongQuery(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := start(t)
-		got := s.send(http.MethodPost, plans+"?force=1", `{"displayName": "x", "requestedLimit": {"units": "1"}, "createTime": "2026-05-15T00:00:00Z", "market": null}`)
+		got := s.send(http.MethodPost, plans+"?force=1", `{"displayName": "x", "requestedLimit": {"units": "1"}, "createTime": "2026-05-15T00:00:00Z",
+			"market": null, "pendingLimitChange": null, "campaigns": null, "updateTime": null, "state": null}`)
 		s.checkRefused(got, http.StatusBadRequest, invalid("force FIELD_UNKNOWN"))
 	})
 }
@@ -114,15 +115,25 @@ func TestBody_NotJSON(t *testing.T) {
 
 // However much is wrong, an answer stays small.
 func TestBody_ManyFaults(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := start(t)
-		got := s.send(http.MethodPost, batchRecord, `{"earnings": [`+strings.Repeat(`{"x": 1}, `, 5000)+`{}]}`)
-		want := make([]string, maxViolations)
-		for i := range want {
-			want[i] = fmt.Sprintf("earnings[%d].x FIELD_UNKNOWN", i)
+	fields := func(format string, count int) []string {
+		all := make([]string, count)
+		for i := range all {
+			all[i] = fmt.Sprintf(format, i)
 		}
-		s.checkRefused(got, http.StatusBadRequest, invalid(want...))
-	})
+		return all
+	}
+	for _, test := range []struct{ name, body, violation string }{
+		{"in many elements", `{"earnings": [` + strings.Join(fields(`{"x": %d}`, 5000), ", ") + `]}`, "earnings[%d].x FIELD_UNKNOWN"},
+		{"in one object", `{` + strings.Join(fields(`"x%d": 1`, 5000), ", ") + `}`, "x%d FIELD_UNKNOWN"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := start(t)
+				got := s.send(http.MethodPost, batchRecord, test.body)
+				s.checkRefused(got, http.StatusBadRequest, invalid(fields(test.violation, maxViolations)...))
+			})
+		})
+	}
 }
 
 func TestBody_LongValueIsCutShort(t *testing.T) {
@@ -204,7 +215,7 @@ func TestBody_TooLarge(t *testing.T) {
 func TestBody_Incomplete(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := start(t)
-		conn, err := s.listener.DialContext(t.Context())
+		conn, err := s.listener.dial(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -149,7 +150,7 @@ func TestDrain_Call(t *testing.T) {
 		began := time.Now()
 		s.stop()
 		synctest.Wait()
-		if connection, err := s.listener.Dial(); err == nil {
+		if connection, err := s.listener.dial(t.Context()); err == nil {
 			connection.Close()
 			t.Error("a gateway that stops takes another connection")
 		}
@@ -186,6 +187,23 @@ func TestDrain_Deadline(t *testing.T) {
 		if got := e.next(); got == "end" || strings.Contains(got, "error") {
 			t.Errorf("the client reads %q, want an answer that breaks off", got)
 		}
+	})
+}
+
+// A client that has gone is not waited for, even where the service and it wait for each other.
+func TestDrain_ClientGoesAway(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := start(t)
+		s.payouts.stream = answerForever
+		e := s.open(http.MethodPost, earningStream)
+		e.write(earning("a"))
+		go io.Copy(e.body, endless{}) //nolint:errcheck // it ends with the request
+		synctest.Wait()
+		began := time.Now()
+		s.stop()
+		synctest.Wait()
+		e.leave()
+		s.checkStopped(began, time.Second)
 	})
 }
 

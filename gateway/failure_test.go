@@ -215,7 +215,7 @@ func TestCall_Deadline(t *testing.T) {
 		s := start(t)
 		s.plans.answer = func(got *received) (proto.Message, error) {
 			<-got.done
-			return nil, status.Error(codes.Canceled, "too late")
+			return nil, status.Error(codes.DeadlineExceeded, "too late")
 		}
 		began := time.Now()
 		got := s.send(http.MethodGet, onePlan, "", "Grpc-Timeout", "3S")

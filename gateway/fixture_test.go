@@ -162,7 +162,7 @@ type system struct {
 	mux            *mux
 	client         *http.Client
 	log            *journal
-	listener       *bufconn.Listener
+	listener       *pipes
 	stop           context.CancelFunc // of the gateway
 	served         chan error         // what serve returned
 }
@@ -172,7 +172,7 @@ const shutdownTime = 10 * time.Second
 
 func start(t *testing.T) *system {
 	t.Helper()
-	s := &system{T: t, plans: newFake(t), payouts: newFake(t), listener: bufconn.Listen(1 << 16), log: &journal{}, served: make(chan error, 1)}
+	s := &system{T: t, plans: newFake(t), payouts: newFake(t), listener: newPipes(), log: &journal{}, served: make(chan error, 1)}
 	ctx, stop := context.WithCancel(t.Context())
 	s.stop = stop
 	logger := slog.New(slog.NewTextHandler(s.log, nil))
@@ -183,7 +183,7 @@ func start(t *testing.T) *system {
 	s.mux = m
 	config := Config{ShutdownTimeout: shutdownTime, Log: logger}
 	go func() { s.served <- config.serve(ctx, s.listener, m) }()
-	connect := func(ctx context.Context, _, _ string) (net.Conn, error) { return s.listener.DialContext(ctx) }
+	connect := func(ctx context.Context, _, _ string) (net.Conn, error) { return s.listener.dial(ctx) }
 	transport := &http.Transport{DialContext: connect}
 	s.client = &http.Client{Transport: transport}
 	t.Cleanup(func() {

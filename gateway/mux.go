@@ -34,8 +34,7 @@ func newMux(m *mux) (*mux, error) {
 		}),
 		// "%2F" has been refused before, so no two paths become one.
 		runtime.WithUnescapingMode(runtime.UnescapingModeAllExceptSlash),
-		runtime.WithDisablePathLengthFallback(),
-		runtime.WithDisableHTTPMethodOverride(),
+		runtime.WithDisablePathLengthFallback(), // a POST stays one, whatever its header says
 	)
 	if err := m.bind(planv1.File_incentives_plan_v1_plan_service_proto, m.plans); err != nil {
 		return nil, err

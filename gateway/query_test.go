@@ -99,6 +99,17 @@ func TestPath_IDsArriveExactly(t *testing.T) {
 	}
 }
 
+// An id that ends like a verb is one as soon as its colon is encoded.
+func TestPath_IDLikeAVerb(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := start(t)
+		s.send(http.MethodGet, "/v1/programs/azure/payoutRuns/2026-05-15%3Awatch", "")
+		if got, want := lastRequest[*payoutv1.GetPayoutRunRequest](t, s.payouts).GetName(), "programs/azure/payoutRuns/2026-05-15:watch"; got != want {
+			t.Errorf("the service was asked for %q, want %q", got, want)
+		}
+	})
+}
+
 func TestPath_Malformed(t *testing.T) {
 	for _, test := range []struct {
 		name, target string
@@ -124,7 +135,7 @@ func TestPath_MalformedPercentEncoding(t *testing.T) {
 		t.Run(id, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				s := start(t)
-				conn, err := s.listener.DialContext(t.Context())
+				conn, err := s.listener.dial(t.Context())
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -214,6 +225,17 @@ func TestMethod_HeaderChangesNothing(t *testing.T) {
 			})
 		})
 	}
+}
+
+// What only can be read is not read by a form either, which grpc-gateway would take for a GET.
+func TestMethod_FormIsNoGET(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := start(t)
+		for _, override := range []string{"", http.MethodGet, http.MethodPatch} {
+			got := s.send(http.MethodPost, "/v1/programs/azure", "", "Content-Type", "application/x-www-form-urlencoded", "X-HTTP-Method-Override", override)
+			s.checkRefused(got, http.StatusMethodNotAllowed, refusal{Code: codes.InvalidArgument, Reason: "METHOD_NOT_ALLOWED"})
+		}
+	})
 }
 
 // A form is no JSON, even where a GET of the same path would know its fields.

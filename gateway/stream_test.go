@@ -179,7 +179,7 @@ func TestStream_IncompleteBody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := start(t)
 		s.payouts.stream = echo
-		conn, err := s.listener.DialContext(t.Context())
+		conn, err := s.listener.dial(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}
