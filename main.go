@@ -14,6 +14,7 @@ import (
 	"github.com/incentives-dev/incentives/internal/cli/client"
 	"github.com/incentives-dev/incentives/internal/cli/demo"
 	"github.com/incentives-dev/incentives/internal/cli/serve"
+	"github.com/incentives-dev/incentives/internal/cli/storage"
 )
 
 // commands are what there is to choose from.
@@ -25,10 +26,12 @@ type commands struct {
 	Payoutsvc serve.Payoutsvc `cmd:"" help:"Start the payout service alone."`
 	Gateway   serve.Gateway   `cmd:"" help:"Start the JSON gateway alone."`
 
-	Earnings  client.Earnings  `cmd:"" help:"Import earnings."`
+	Earnings  client.Earnings  `cmd:"" help:"Import earnings, and look after those that came in streams and can't be recorded."`
 	Payouts   client.Payouts   `cmd:"" help:"Preview and run payouts, and say what became of them."`
 	Plans     client.Plans     `cmd:"" help:"List and show plans."`
 	Statement client.Statement `cmd:"" help:"Show what a plan earned, and what of it is paid and due, by month."`
+
+	Store storage.Store `cmd:"" help:"Move a store."`
 }
 
 func main() {

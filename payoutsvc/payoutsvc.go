@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/redis/go-redis/v9"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/health/grpc_health_v1"
 
@@ -32,6 +33,7 @@ type Config struct {
 	Store           string        `help:"Store of earnings and payouts, as a URL." default:"pebble:./incentives-data/payoutsvc"`
 	Plansvc         string        `help:"Address of plansvc, which knows the terms of plans." default:"127.0.0.1:9001"`
 	ShutdownTimeout time.Duration `help:"How long to wait for calls in flight on shutdown." default:"10s"`
+	Streams
 
 	// OnListen, if set, is told the address that the service listens on.
 	OnListen func(net.Addr) `kong:"-"`
@@ -75,6 +77,13 @@ func Run(ctx context.Context, config Config) (err error) {
 		return fmt.Errorf("payoutsvc: plansvc at %q: %w", config.Plansvc, err)
 	}
 	defer plansvc.Close()
+	streams, err := config.Streams.dial()
+	if err != nil {
+		return fmt.Errorf("payoutsvc: %w", err)
+	}
+	if streams != nil {
+		defer streams.Close()
+	}
 	plans, err := terms.New(planv1.NewPlanServiceClient(plansvc), config.Clock)
 	if err != nil {
 		return fmt.Errorf("payoutsvc: %w", err)
@@ -82,7 +91,7 @@ func Run(ctx context.Context, config Config) (err error) {
 	if config.OnListen != nil {
 		config.OnListen(listener.Addr())
 	}
-	return config.serve(ctx, listener, parts{db: db, plansvc: plansvc, terms: plans})
+	return config.serve(ctx, listener, parts{db: db, plansvc: plansvc, terms: plans, streams: streams})
 }
 
 // parts are what the service is made of, and has to be closed when it is over.
@@ -90,6 +99,7 @@ type parts struct {
 	db      store.DB
 	plansvc *grpc.ClientConn
 	terms   *terms.Client
+	streams redis.UniversalClient // nil where there are none
 }
 
 // serve answers calls and carries out payout runs until ctx is done, and
@@ -120,6 +130,7 @@ func (c Config) serve(ctx context.Context, listener net.Listener, p parts) error
 	defer stop()
 	background.Go(func() { runner.Run(ctx) })
 	background.Go(func() { scheduler.Run(ctx) })
+	background.Go(func() { c.take(ctx, p.streams, service) })
 	return server.Serve(ctx)
 }
 

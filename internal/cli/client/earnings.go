@@ -21,6 +21,7 @@ import (
 // Earnings is the command `earnings`.
 type Earnings struct {
 	Import importEarnings `cmd:"" help:"Record the earnings of a CSV file."`
+	Dead   deadEarnings   `cmd:"" help:"Look after earnings that came in streams and can't be recorded."`
 }
 
 type importEarnings struct {

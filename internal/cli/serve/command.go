@@ -92,6 +92,7 @@ type Serve struct {
 	Data            string        `default:"./incentives-data" placeholder:"FOLDER" help:"Where the data is (default ${default}); made where there is none."`
 	Store           string        `placeholder:"URL" help:"Where the data is instead, such as redis://127.0.0.1:6379; both services share it."`
 	ShutdownTimeout time.Duration `default:"10s" help:"How long to finish what is in flight when told to end, such as 10s or 1m."`
+	payoutsvc.Streams
 	clockFlag
 	logFlag
 }
@@ -127,7 +128,7 @@ func (c *Serve) Run(ctx context.Context, console *cli.Console) error {
 	plans, payouts := c.stores()
 	return System{
 		Listen: c.Listen, Plansvc: c.Plansvc, Payoutsvc: c.Payoutsvc, PlanStore: plans, PayoutStore: payouts,
-		ShutdownTimeout: c.ShutdownTimeout, Clock: now, Log: c.logger(console),
+		Streams: c.Streams, ShutdownTimeout: c.ShutdownTimeout, Clock: now, Log: c.logger(console),
 		Listening: func(name, address string) { printAddress(console, name, address) },
 		Ready:     func(Addresses) { console.Printf("ready\n") },
 	}.Run(ctx)

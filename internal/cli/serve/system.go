@@ -20,6 +20,7 @@ type System struct {
 	// ShutdownTimeout is how long to wait on shutdown for what is in flight; each
 	// of the three gets its share, since they stop one after the other.
 	ShutdownTimeout time.Duration
+	Streams         payoutsvc.Streams
 	Clock           clock.Clock
 	Log             *slog.Logger
 	// Listening is told each address that is bound; a port 0 is a real one then.
@@ -51,7 +52,7 @@ func (s System) Run(ctx context.Context) error {
 		}},
 		{payoutsvcName, func(ctx context.Context, listening func(string)) error {
 			return payoutsvc.Run(ctx, payoutsvc.Config{
-				Listen: s.Payoutsvc, Store: s.PayoutStore, Plansvc: bound.Plansvc, ShutdownTimeout: share, Clock: s.Clock, Log: s.Log,
+				Listen: s.Payoutsvc, Store: s.PayoutStore, Plansvc: bound.Plansvc, Streams: s.Streams, ShutdownTimeout: share, Clock: s.Clock, Log: s.Log,
 				OnListen: told(&bound.Payoutsvc, listening),
 			})
 		}},

@@ -1,0 +1,240 @@
+// Package storecopy copies a whole store into another one, of whatever engine, and checks that both hold the same.
+//
+// What always holds:
+//
+//   - Nothing is read as a copy that is none: until the copy is whole and was checked, the store that is copied to says
+//     so, in the collection "copying" of every partition that was begun.
+//   - A copy that was cut short goes on where it stood.
+//   - A store that holds anything that is not of this copy is left as it is.
+//
+// Nobody else may write to either store meanwhile. Where somebody does, the check at the end finds it, or the copy is
+// that of an earlier moment.
+package storecopy
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"github.com/incentives-dev/incentives/internal/store"
+)
+
+// pageSize is how many entries are read and written at once.
+const pageSize = 1000
+
+// collection holds, in each partition that a copy was begun of, how far it is, under the empty id.
+const collection = "copying"
+
+var progressKey = store.Key{Collection: collection}
+
+// A Copy copies one store into another.
+type Copy struct {
+	From, To store.DB
+	// Progress is told what is being done, and how many entries of how many are; it may be nil.
+	Progress func(step Step, done, total int64)
+
+	step  Step
+	done  int64
+	total int64 // 0 until it is counted
+}
+
+// A Step is what a copy is at.
+type Step string
+
+// The steps, in their order.
+const (
+	Counting Step = "counting"
+	Copying  Step = "copying"
+	Checking Step = "checking"
+)
+
+// A NotEmptyError says that the store to copy to holds something else.
+type NotEmptyError struct {
+	Partition store.Partition
+	Entry     string // one thing that is different
+}
+
+func (e *NotEmptyError) Error() string {
+	return fmt.Sprintf("the store to copy to is neither empty nor a copy: partition %d differs in %s", e.Partition, e.Entry)
+}
+
+// A DifferenceError says that a copy is none.
+type DifferenceError struct {
+	Partition store.Partition
+	Entry     string
+}
+
+func (e *DifferenceError) Error() string {
+	return fmt.Sprintf("the stores differ after the copy: partition %d, %s. Was one of them written to meanwhile? Run the copy again", e.Partition, e.Entry)
+}
+
+// Run copies, or goes on copying, checks, and returns how many entries both stores hold. Both have the same number of
+// partitions. It fails with a *NotEmptyError where the other store holds something else, with a *DifferenceError where
+// the check finds one, and else with what the stores fail with: then it can be run again.
+func (c *Copy) Run(ctx context.Context) (entries int64, err error) {
+	n := c.From.Partitions()
+	if n != c.To.Partitions() {
+		return 0, fmt.Errorf("%w: from %d to %d", store.ErrPartitions, n, c.To.Partitions())
+	}
+	counts := make([]int64, n)
+	count := func(ctx context.Context, p store.Partition) error {
+		before := c.done
+		err := c.count(ctx, p)
+		counts[p] = c.done - before
+		return err
+	}
+	copied := int64(0)
+	copyOne := func(ctx context.Context, p store.Partition) error {
+		err := c.copy(ctx, p)
+		copied += counts[p]
+		c.tell(int(copied - c.done)) // what had been copied before
+		return err
+	}
+	for _, step := range []struct {
+		name Step
+		run  func(context.Context, store.Partition) error
+	}{{Counting, count}, {Copying, copyOne}, {Checking, c.check}} {
+		c.step, c.done = step.name, 0
+		for p := range n {
+			if err := step.run(ctx, store.Partition(p)); err != nil {
+				return 0, err
+			}
+		}
+		if step.name == Counting {
+			c.total = c.done
+		}
+	}
+	for p := range n {
+		if err := c.release(ctx, store.Partition(p)); err != nil {
+			return 0, err
+		}
+	}
+	return c.total, nil
+}
+
+func (c *Copy) tell(more int) {
+	c.done += int64(more)
+	if c.Progress != nil {
+		c.Progress(c.step, c.done, c.total)
+	}
+}
+
+// A place is where a copy is in a partition.
+type place struct {
+	Collection string `json:"collection"`     // that is being copied; those before it are
+	After      string `json:"after"`          // the last id of it that is there
+	Whole      bool   `json:"whole"`          // all of the partition is there
+	Some       bool   `json:"some,omitempty"` // After is an id, and not the start
+}
+
+func (c *Copy) count(ctx context.Context, p store.Partition) error {
+	return each(ctx, c.From, p, place{}, func(_ string, entries []store.Entry) error {
+		c.tell(len(entries))
+		return nil
+	})
+}
+
+// copy copies a partition, from where it stands on.
+func (c *Copy) copy(ctx context.Context, p store.Partition) error {
+	values, err := c.To.Get(ctx, p, progressKey)
+	if err != nil {
+		return err
+	}
+	stored := values[0]
+	var at place
+	if stored != nil {
+		if err := json.Unmarshal(stored, &at); err != nil {
+			return fmt.Errorf("how far the copy of partition %d is can't be read: %w", p, err)
+		}
+	} else if whole, err := c.isCopied(ctx, p); err != nil || whole {
+		return err
+	}
+	write := func(next place, entries []store.Entry, collection string) error {
+		value, err := json.Marshal(next)
+		if err != nil {
+			return err
+		}
+		var b store.Batch
+		b.Require(progressKey, stored)
+		b.Put(progressKey, value)
+		for _, entry := range entries {
+			b.Put(store.Key{Collection: collection, ID: entry.ID}, entry.Value)
+		}
+		stored = value
+		return c.To.Commit(ctx, p, &b)
+	}
+	if at.Whole {
+		return nil
+	}
+	err = each(ctx, c.From, p, at, func(name string, entries []store.Entry) error {
+		c.tell(len(entries))
+		return write(place{Collection: name, After: entries[len(entries)-1].ID, Some: true}, entries, name)
+	})
+	if err != nil {
+		return err
+	}
+	return write(place{Whole: true}, nil, "")
+}
+
+// isCopied tells whether a partition without a mark of a copy is whole: empty as the other is, or copied, checked and
+// released before. It fails where it holds something else.
+func (c *Copy) isCopied(ctx context.Context, p store.Partition) (bool, error) {
+	names, err := c.To.Collections(ctx, p)
+	if err != nil || len(names) == 0 {
+		return false, err
+	}
+	difference, err := c.compare(ctx, p, func(int) {})
+	if err == nil && difference != "" {
+		err = &NotEmptyError{Partition: p, Entry: difference}
+	}
+	return true, err
+}
+
+// check compares a partition with its copy.
+func (c *Copy) check(ctx context.Context, p store.Partition) error {
+	difference, err := c.compare(ctx, p, c.tell)
+	if err == nil && difference != "" {
+		err = &DifferenceError{Partition: p, Entry: difference}
+	}
+	return err
+}
+
+// release takes the mark of the copy away: it is whole.
+func (c *Copy) release(ctx context.Context, p store.Partition) error {
+	var b store.Batch
+	b.Delete(progressKey)
+	return c.To.Commit(ctx, p, &b)
+}
+
+// compare goes through a partition of both stores side by side, and returns the first difference, "" where there is
+// none. Compared is told how many entries were the same.
+func (c *Copy) compare(ctx context.Context, p store.Partition, compared func(int)) (difference string, err error) {
+	from, to := &walker{db: c.From, partition: p}, &walker{db: c.To, partition: p}
+	for same := 0; ; same++ {
+		if same == pageSize {
+			compared(same)
+			same = 0
+		}
+		a, err := from.next(ctx)
+		if err != nil {
+			return "", err
+		}
+		b, err := to.next(ctx)
+		if err != nil {
+			return "", err
+		}
+		switch {
+		case a == nil && b == nil:
+			compared(same)
+			return "", nil
+		case a == nil:
+			return b.String() + ", which is in the copy alone", nil
+		case b == nil:
+			return a.String() + ", which the copy lacks", nil
+		case a.collection != b.collection || a.ID != b.ID:
+			return min(a.String(), b.String()) + ", which one of them lacks", nil
+		case string(a.Value) != string(b.Value):
+			return a.String() + ", whose values differ", nil
+		}
+	}
+}

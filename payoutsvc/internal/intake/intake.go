@@ -1,0 +1,89 @@
+// Package intake records the earnings that come in Redis Streams, as if they had been sent in batches: the streams
+// earnings:{0} to earnings:{n-1}, whose entries have the fields that package earningtext reads.
+//
+// What always holds (see also package queue): an entry is acknowledged after its earning is recorded, or had been (rules
+// E1, E2); one that can never be recorded goes to the dead letters with the reason, and takes no other with it (rule
+// E3); one that cannot be recorded now, since the store or plansvc is out, is tried until it can.
+package intake
+
+import (
+	"context"
+	"log/slog"
+
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
+	"google.golang.org/genproto/googleapis/rpc/status"
+	"google.golang.org/grpc/codes"
+
+	"github.com/incentives-dev/incentives/internal/earningtext"
+	"github.com/incentives-dev/incentives/internal/fault"
+	"github.com/incentives-dev/incentives/internal/queue"
+	payoutv1 "github.com/incentives-dev/incentives/proto/incentives/payout/v1"
+)
+
+// Name is the queue's name, and Group that of the group that records it.
+const (
+	Name  = "earnings"
+	Group = "payoutsvc"
+)
+
+// An Intake turns entries into earnings.
+type Intake struct {
+	// Record is BatchRecordEarnings.
+	Record func(context.Context, *payoutv1.BatchRecordEarningsRequest) (*payoutv1.BatchRecordEarningsResponse, error)
+	Log    *slog.Logger
+}
+
+// Handle records entries; it is what a [queue.Consumer] takes.
+func (in Intake) Handle(ctx context.Context, entries []queue.Entry) []queue.Verdict {
+	verdicts := make([]queue.Verdict, len(entries))
+	request := &payoutv1.BatchRecordEarningsRequest{}
+	var places []int // of the request's earnings in entries
+	for i, entry := range entries {
+		earning, err := earningtext.Read(entry.Fields)
+		if err != nil {
+			verdicts[i] = queue.Verdict{Outcome: queue.Never, Reason: fault.ReasonOf(err), Message: err.Error()}
+			continue
+		}
+		request.Earnings = append(request.Earnings, earning)
+		places = append(places, i)
+	}
+	if len(places) == 0 {
+		return verdicts
+	}
+	response, err := in.Record(ctx, request)
+	if err != nil {
+		in.Log.WarnContext(ctx, "earnings of a stream can't be recorded now", "count", len(places), "error", err)
+		for _, i := range places {
+			verdicts[i] = queue.Verdict{Outcome: queue.Again}
+		}
+		return verdicts
+	}
+	for k, outcome := range response.GetOutcomes() {
+		verdicts[places[k]] = verdict(outcome)
+	}
+	return verdicts
+}
+
+// verdict is what an earning's outcome is to its entry.
+func verdict(outcome *payoutv1.EarningOutcome) queue.Verdict {
+	if outcome.GetState() != payoutv1.EarningOutcome_REJECTED {
+		return queue.Verdict{Outcome: queue.Done}
+	}
+	refusal := outcome.GetStatus()
+	switch codes.Code(refusal.GetCode()) {
+	case codes.Unavailable, codes.Aborted, codes.ResourceExhausted, codes.DeadlineExceeded, codes.Canceled:
+		return queue.Verdict{Outcome: queue.Again}
+	default:
+		return queue.Verdict{Outcome: queue.Never, Reason: reasonOf(refusal), Message: refusal.GetMessage()}
+	}
+}
+
+func reasonOf(refusal *status.Status) string {
+	for _, detail := range refusal.GetDetails() {
+		var info errdetails.ErrorInfo
+		if detail.UnmarshalTo(&info) == nil {
+			return info.GetReason()
+		}
+	}
+	return codes.Code(refusal.GetCode()).String()
+}
