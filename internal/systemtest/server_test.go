@@ -2,7 +2,9 @@ package systemtest
 
 import (
 	"bufio"
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -79,6 +81,8 @@ func serve(t *testing.T, data string, at time.Time, extra ...string) *server {
 	go s.read(bufio.NewScanner(out), ready)
 	select {
 	case <-ready:
+	case err := <-s.exited:
+		t.Fatalf("ended before it was ready (%v):\n%s", err, s.log)
 	case <-time.After(patience):
 		t.Fatalf("not ready after %s:\n%s", patience, s.log)
 	}
@@ -129,12 +133,13 @@ func (s *server) stop() {
 }
 
 func (s *server) end(signal os.Signal) error {
-	if s.cmd.ProcessState != nil {
-		return nil
+	select {
+	case err := <-s.exited:
+		s.exited <- err
+		return fmt.Errorf("it had ended before (%w)", cmp.Or(err, errors.New("exit status 0")))
+	default:
 	}
-	if err := s.cmd.Process.Signal(signal); err != nil {
-		return nil //nolint:nilerr // it is gone
-	}
+	_ = s.cmd.Process.Signal(signal) // it fails where the process is about to be found gone
 	select {
 	case err := <-s.exited:
 		s.exited <- err
