@@ -2,6 +2,7 @@ package schedule
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -9,7 +10,7 @@ import (
 )
 
 const (
-	// parallel is how many programs are paid at once.
+	// parallel is how many programs are paid at once: runs, each of another one.
 	parallel = 4
 	// retryAfter is how long to wait after an error.
 	retryAfter = time.Second
@@ -19,7 +20,7 @@ const (
 // it is told before Run begins then; make it with NewRunner.
 type Runner struct {
 	worker *ledger.Worker
-	slots  chan struct{} // one for each program that is being paid
+	slots  chan struct{} // one for each run that is being worked
 
 	mu     sync.Mutex
 	queues map[string][]*job // by program; there is one, maybe empty, while a goroutine serves it
@@ -74,18 +75,28 @@ func (r *Runner) submit(name ledger.RunName, scheduled bool) <-chan struct{} {
 // Run resumes what was left unfinished, and works until ctx is done. It returns
 // when nothing is being worked any more: runs stop between two pages of plans.
 func (r *Runner) Run(ctx context.Context) {
+	unfinished := r.unfinished(ctx)
 	var working sync.WaitGroup
-	r.open(func(program string) { working.Go(func() { r.serve(ctx, program) }) })
-	r.resumeUnfinished(ctx)
+	r.open(unfinished, func(program string) { working.Go(func() { r.serve(ctx, program) }) })
 	<-ctx.Done()
 	r.close()
 	working.Wait()
 }
 
-// open begins what was submitted before.
-func (r *Runner) open(begin func(program string)) {
+// open begins with the runs that an earlier process left, oldest first, and goes
+// on with what was submitted meanwhile: those were started later.
+func (r *Runner) open(unfinished []ledger.RunName, begin func(program string)) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	for _, name := range slices.Backward(unfinished) {
+		queue := r.queues[name.Program]
+		j := &job{name: name, done: make(chan struct{})}
+		if i := slices.IndexFunc(queue, func(waiting *job) bool { return waiting.name == name }); i >= 0 {
+			j = queue[i]
+			queue = slices.Delete(queue, i, i+1)
+		}
+		r.queues[name.Program] = slices.Insert(queue, 0, j)
+	}
 	r.begin = begin
 	for program := range r.queues {
 		begin(program)
@@ -105,28 +116,26 @@ func (r *Runner) close() {
 	}
 }
 
-// resumeUnfinished submits the runs that an earlier process left, oldest first.
-func (r *Runner) resumeUnfinished(ctx context.Context) {
-	var unfinished []ledger.RunName
+// unfinished returns the runs that an earlier process left, oldest first.
+func (r *Runner) unfinished(ctx context.Context) []ledger.RunName {
+	var names []ledger.RunName
 	r.retry(ctx, "unfinished payout runs can't be read", func() (err error) {
-		unfinished, err = r.worker.Ledger.Unfinished(ctx)
+		names, err = r.worker.Ledger.Unfinished(ctx)
 		return err
 	})
-	for _, name := range unfinished {
-		r.Resume(name)
-	}
+	return names
 }
 
-// serve works the jobs of a program until there is none.
+// serve works the jobs of a program until there is none. It gives other programs
+// their turn between two of them.
 func (r *Runner) serve(ctx context.Context, program string) {
-	select {
-	case r.slots <- struct{}{}:
-		defer func() { <-r.slots }()
-	case <-ctx.Done():
-		return // close answers for the jobs
-	}
 	for j := r.next(program); j != nil; j = r.next(program) {
-		r.work(ctx, j)
+		select {
+		case r.slots <- struct{}{}:
+			r.work(ctx, j)
+			<-r.slots
+		case <-ctx.Done():
+		}
 		close(j.done)
 	}
 }

@@ -12,9 +12,17 @@ import (
 	"github.com/incentives-dev/incentives/payoutsvc/internal/terms"
 )
 
-// refresh is how often the programs are asked for: how late, at the most, a
-// new one is noticed.
-const refresh = 30 * time.Second
+const (
+	// refresh is how often the programs are asked for: how late, at the most, a
+	// new one is noticed.
+	refresh = 30 * time.Second
+	// mostMissed is how many runs that were missed are started, ten years of them.
+	// More are missed where a clock was set far ahead. The newest are started: the
+	// first of them pays what those before would have (rule C3).
+	mostMissed = 120
+	// clockSkew is how far the clocks of several instances may be apart.
+	clockSkew = time.Hour
+)
 
 // A Scheduler starts payout runs at 00:00 of the 15th in each program's time
 // zone, and those that were missed while the service was down. Rule R1.
@@ -82,13 +90,18 @@ func (s *Scheduler) startMissed(ctx context.Context, program terms.Program, now 
 	}
 	last, known := s.handed[program.Name]
 	if !known {
-		stored, err := s.LastScheduled(ctx, program.Name)
+		stored, err := s.lastScheduled(ctx, program, now)
 		if err != nil {
 			return err
 		}
 		last = stored
 	}
-	for _, date := range payout.Missed(last, program.CreateTime, program.Zone, now) {
+	missed := payout.Missed(last, program.CreateTime, program.Zone, now)
+	if left := len(missed) - mostMissed; left > 0 {
+		s.Log.WarnContext(ctx, "more payout runs were missed than are started", "program", program.Name, "left_out", left, "from", missed[left].String())
+		missed = missed[left:]
+	}
+	for _, date := range missed {
 		s.Log.InfoContext(ctx, "payout run is due", "program", program.Name, "pay_date", date.String())
 		s.Start(ledger.RunName{Program: program.Name, PayDate: date})
 		last = date
@@ -98,6 +111,24 @@ func (s *Scheduler) startMissed(ctx context.Context, program terms.Program, now 
 	}
 	s.handed[program.Name] = last
 	return nil
+}
+
+// lastScheduled is the newest pay date whose run was started, as an earlier
+// process has left it. Where that is still to come, the clock was ahead then.
+// What it started is not undone; from now on the program is paid as if that had
+// not been, which starts the last run again, and is harmless (rule R1).
+func (s *Scheduler) lastScheduled(ctx context.Context, program terms.Program, now time.Time) (payout.PayDate, error) {
+	last, err := s.LastScheduled(ctx, program.Name)
+	if err != nil {
+		return 0, err
+	}
+	if !last.Start(program.Zone).After(now.Add(clockSkew)) {
+		return last, nil
+	}
+	next := payout.PayDate(payout.MonthOf(payout.NextStart(program.Zone, now), program.Zone))
+	s.Log.WarnContext(ctx, "payout runs were started ahead of their time: was the clock ahead?", "program", program.Name, "pay_date", last.String())
+	const before = 2 // the last run is one before the next one, and is to be started
+	return next - before, nil
 }
 
 // complain logs that programs can't be read when that is new, or that they can again.
