@@ -5,7 +5,8 @@
 //
 //   - Nothing in a request is ignored in silence. A field, a query parameter or
 //     a body that the call does not know is refused by its name, and so is a value
-//     that its field cannot hold; all of them at once.
+//     that its field cannot hold, or a name that is not the path's; all of them at
+//     once.
 //   - Every error is a google.rpc.Status with an ErrorInfo: {"code", "message",
 //     "details"}. The HTTP status follows from the code, as grpc-gateway maps it,
 //     but MESSAGE_TOO_LARGE is 413, since 429 would invite to send it again.
@@ -13,7 +14,8 @@
 //     that an answer has the same fields every time; only messages that are
 //     absent, such as a time that has not come, are left out.
 //   - A stream is one JSON object a line, each way: {"result": …}, and last, where
-//     it fails after it began, {"error": …}. What was answered before stands.
+//     it fails after it began, {"error": …}. What was answered before stands. When
+//     the gateway stops, what it has read is still answered.
 //   - An id that holds "%", ":", "?", "#" or "+" travels percent-encoded. No id
 //     holds "/", and "%2F" is refused: it never reaches another resource.
 package gateway

@@ -64,7 +64,7 @@ type exchange struct {
 	lines    *bufio.Reader
 }
 
-func (s *system) open(verb, target string) *exchange {
+func (s *system) open(verb, target string, header ...string) *exchange {
 	s.Helper()
 	ctx, leave := context.WithCancel(s.Context())
 	source, body := io.Pipe()
@@ -73,7 +73,7 @@ func (s *system) open(verb, target string) *exchange {
 		body.Close()
 	})
 	e := &exchange{T: s.T, body: body, leave: leave, answered: make(chan *http.Response, 1)}
-	request := s.request(verb, target, source).WithContext(ctx)
+	request := s.request(verb, target, source, header...).WithContext(ctx)
 	if verb == http.MethodGet {
 		request.Body = http.NoBody
 	}

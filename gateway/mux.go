@@ -7,6 +7,7 @@ import (
 
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/incentives-dev/incentives/gateway/openapi"
@@ -123,6 +124,16 @@ func (m *mux) call(w http.ResponseWriter, r *http.Request, b *binding, params ma
 	w.Header().Set("Content-Type", "application/json")
 	_, _ = w.Write(body) // the caller has gone
 	return nil
+}
+
+// outgoing is the context of a call to a service: ctx with what the header of a
+// request says to services.
+func (m *mux) outgoing(ctx context.Context, r *http.Request, b *binding) (context.Context, error) {
+	ctx, err := runtime.AnnotateContext(ctx, m.calls, r, b.name)
+	if err != nil {
+		return nil, fault.New(fault.Invalid, "REQUEST_MALFORMED", "the request's header can't be read: %s", status.Convert(err).Message())
+	}
+	return ctx, nil
 }
 
 // unroutable answers what leads to no call.

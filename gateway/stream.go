@@ -10,23 +10,11 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/status"
 
 	"github.com/incentives-dev/incentives/internal/fault"
 	"github.com/incentives-dev/incentives/internal/rpc"
 )
-
-// outgoing is the context of a call to a service: ctx with what the header of a
-// request says to services.
-func (m *mux) outgoing(ctx context.Context, r *http.Request, b *binding) (context.Context, error) {
-	ctx, err := runtime.AnnotateContext(ctx, m.calls, r, b.name)
-	if err != nil {
-		return nil, fault.New(fault.Invalid, "REQUEST_MALFORMED", "the request's header can't be read: %s", status.Convert(err).Message())
-	}
-	return ctx, nil
-}
 
 // stream answers a call that streams: its answers are lines.
 func (m *mux) stream(w http.ResponseWriter, r *http.Request, b *binding, params map[string]string) {
@@ -67,13 +55,18 @@ func (m *mux) relayOne(r *http.Request, b *binding, params map[string]string, an
 // relayMany carries the lines of the body to the service and its answers back,
 // until either side ends. When the gateway stops, what was read is still answered.
 func (m *mux) relayMany(r *http.Request, b *binding, _ map[string]string, answers *lines) error {
+	// Else answers would wait until the body has been read.
+	if err := answers.control.EnableFullDuplex(); err != nil {
+		return err
+	}
+	// A body that is being read when nothing more is wanted of it has to be let
+	// go of. That spoils the connection for a next request.
+	answers.w.Header().Set("Connection", "close")
+	letGo := func() { _ = answers.control.SetReadDeadline(time.Unix(1, 0)) } // its failure leaves only the wait for the client
+	defer letGo()
 	var v fault.Violations
 	b.readQuery(&v, r, nil)
 	if err := v.Err(); err != nil {
-		return err
-	}
-	// Else answers would wait until the body has been read.
-	if err := answers.control.EnableFullDuplex(); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithCancel(context.WithoutCancel(r.Context()))
@@ -87,14 +80,8 @@ func (m *mux) relayMany(r *http.Request, b *binding, _ map[string]string, answer
 	if err != nil {
 		return err
 	}
-	// A body that is being read when nothing more is wanted of it has to be let
-	// go of. That spoils the connection for a next request.
-	answers.w.Header().Set("Connection", "close")
-	letGo := func() { _ = answers.control.SetReadDeadline(time.Unix(1, 0)) } // its failure leaves only the wait for the client
 	unsent := make(chan error, 1)
-	go func() {
-		unsent <- b.send(stream, r.Body)
-	}()
+	go func() { unsent <- b.send(stream, r.Body) }()
 	stop := context.AfterFunc(m.stopping, letGo)
 	err = answers.copy(stream, b)
 	stop()

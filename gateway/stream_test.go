@@ -163,16 +163,38 @@ func TestStream_ServiceEndsWithError(t *testing.T) {
 	})
 }
 
-func TestStream_ServiceDown(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := start(t)
-		s.payouts.server.Stop()
-		for verb, target := range map[string]string{http.MethodPost: earningStream, http.MethodGet: runWatch} {
-			if got, want := s.open(verb, target).refused(), "503 error Unavailable UNAVAILABLE"; got != want {
-				t.Errorf("%s: refused with %s, want %s", target, got, want)
-			}
-		}
-	})
+// A client whose body is open learns at once that it is refused, and is not waited for.
+func TestStream_RefusedAtOnce(t *testing.T) {
+	for _, test := range []struct {
+		name, target, want string
+		down               bool
+	}{
+		{name: "by its query", target: earningStream + "?force=1", want: "400 error InvalidArgument FIELD_UNKNOWN"},
+		{name: "by its header", target: earningStream, want: "400 error InvalidArgument REQUEST_MALFORMED"},
+		{name: "by nobody who is there", target: earningStream, want: "503 error Unavailable UNAVAILABLE", down: true},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := start(t)
+				s.payouts.stream = echo
+				var header []string
+				switch {
+				case test.down:
+					s.payouts.server.Stop()
+				case test.target == earningStream:
+					header = []string{"Grpc-Timeout", "soon"}
+				}
+				e := s.open(http.MethodPost, test.target, header...)
+				e.write(earning("a"))
+				if got := e.refused(); got != test.want {
+					t.Errorf("refused with %s, want %s", got, test.want)
+				}
+				began := time.Now()
+				s.stop()
+				s.checkStopped(began, time.Second)
+			})
+		})
+	}
 }
 
 func TestStream_IncompleteBody(t *testing.T) {
@@ -317,6 +339,15 @@ func TestWatch(t *testing.T) {
 			})
 		})
 	}
+	t.Run("nobody there", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			s := start(t)
+			s.payouts.server.Stop()
+			if got, want := s.open(http.MethodGet, runWatch).refused(), "503 error Unavailable UNAVAILABLE"; got != want {
+				t.Errorf("refused with %s, want %s", got, want)
+			}
+		})
+	})
 	t.Run("refused", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			s := start(t)
