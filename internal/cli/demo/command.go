@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"os/signal"
 	"path/filepath"
+	"syscall"
 	"time"
 
 	"github.com/incentives-dev/incentives/internal/cli"
@@ -31,6 +33,7 @@ prints what two of them get, and why. It takes some seconds, and leaves nothing 
 
 // Run runs the demo.
 func (Demo) Run(ctx context.Context, console *cli.Console) (err error) {
+	signal.Ignore(syscall.SIGPIPE) // as behind `| head`: it would end the process with its folder left behind
 	folder, err := os.MkdirTemp("", "incentives-demo-")
 	if err != nil {
 		return fmt.Errorf("a folder for the demo: %w", err)
