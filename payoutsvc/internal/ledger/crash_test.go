@@ -69,7 +69,7 @@ type accident struct {
 }
 
 var accidents = []accident{
-	{"the process ends", "", func(c call, end context.CancelFunc) error { end(); return c.do() }, false},
+	{"the process ends", commit, func(c call, end context.CancelFunc) error { end(); return c.do() }, false},
 	{"the store is out for a moment", "", func(call, context.CancelFunc) error { return store.ErrUnavailable }, true},
 	{"the store breaks", "", func(call, context.CancelFunc) error { return errors.New("broken disk") }, false},
 	{"a commit is applied unheard, and the process ends", commit, func(c call, _ context.CancelFunc) error { return unheard(c) }, false},
