@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net"
 	"path/filepath"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -15,6 +16,7 @@ import (
 	"google.golang.org/genproto/googleapis/type/money"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/incentives-dev/incentives/internal/rpc"
 	"github.com/incentives-dev/incentives/plansvc"
@@ -24,33 +26,84 @@ import (
 // start runs the service on a free port and a store of its own.
 func start(t *testing.T) planv1.PlanServiceClient {
 	t.Helper()
+	client, stop := run(t, "pebble:"+filepath.Join(t.TempDir(), "plans"))
+	t.Cleanup(stop)
+	return client
+}
+
+// run runs the service on a free port until stop.
+func run(t *testing.T, storeURL string) (client planv1.PlanServiceClient, stop func()) {
+	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	address, done := make(chan net.Addr, 1), make(chan error, 1)
 	go func() {
 		done <- plansvc.Run(ctx, plansvc.Config{
-			Listen: "127.0.0.1:0", Store: "pebble:" + filepath.Join(t.TempDir(), "plans"), ShutdownTimeout: 10 * time.Second,
+			Listen: "127.0.0.1:0", Store: storeURL, ShutdownTimeout: 10 * time.Second,
 			Clock:    func() time.Time { return time.Date(2026, time.April, 10, 12, 0, 0, 0, time.UTC) },
 			OnListen: func(a net.Addr) { address <- a }, Log: slog.New(slog.DiscardHandler),
 		})
 	}()
-	t.Cleanup(func() {
-		cancel()
-		if err := <-done; err != nil {
-			t.Errorf("Run: %v, want nil after its context is done", err)
-		}
-	})
 	select {
 	case a := <-address:
 		conn, err := rpc.Dial(a.String())
 		if err != nil {
 			t.Fatal(err)
 		}
-		t.Cleanup(func() { conn.Close() })
-		return planv1.NewPlanServiceClient(conn)
+		return planv1.NewPlanServiceClient(conn), func() {
+			conn.Close()
+			cancel()
+			if err := <-done; err != nil {
+				t.Errorf("Run: %v, want nil after its context is done", err)
+			}
+		}
 	case err := <-done:
-		done <- nil
+		cancel()
 		t.Fatal(err)
-		return nil
+		return nil, nil
+	}
+}
+
+func TestRun_KeepsWhatItWasToldWhenItStartsAgain(t *testing.T) {
+	url := "pebble:" + filepath.Join(t.TempDir(), "plans")
+	client, stop := run(t, url)
+	enroll(t, client)
+	if err := create(t.Context(), client); err != nil {
+		t.Fatal(err)
+	}
+	want, err := client.GetPlan(t.Context(), &planv1.GetPlanRequest{Name: planName})
+	if err != nil {
+		t.Fatal(err)
+	}
+	stop()
+	client, stop = run(t, url)
+	defer stop()
+	got, err := client.GetPlan(t.Context(), &planv1.GetPlanRequest{Name: planName})
+	if err != nil || !proto.Equal(got, want) {
+		t.Errorf("after a restart the plan is %v, %v; want %v", got, err, want)
+	}
+}
+
+// What keeps the service from starting is one line for an operator, and nothing is left running.
+func TestRun_Refused(t *testing.T) {
+	var listen net.ListenConfig
+	taken, err := listen.Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	folder := filepath.Join(t.TempDir(), "plans")
+	_, stop := run(t, "pebble:"+folder)
+	defer stop()
+	for _, test := range []struct{ name, listen, store, want string }{
+		{"an address that is taken", taken.Addr().String(), "pebble:" + filepath.Join(t.TempDir(), "plans"), "in use"},
+		{"an address that is none", "nowhere", "pebble:" + filepath.Join(t.TempDir(), "plans"), "nowhere"},
+		{"a store that is none", "127.0.0.1:0", "paper:folder", "paper"},
+		{"a store that is in use", "127.0.0.1:0", "pebble:" + folder, "in use"},
+	} {
+		err := plansvc.Run(t.Context(), plansvc.Config{Listen: test.listen, Store: test.store, Log: slog.New(slog.DiscardHandler)})
+		if err == nil || !strings.HasPrefix(err.Error(), "plansvc: ") || !strings.Contains(err.Error(), test.want) || strings.Contains(err.Error(), "\n") {
+			t.Errorf("%s: %v, want one line with %q", test.name, err, test.want)
+		}
 	}
 }
 

@@ -137,7 +137,8 @@ func (d *troubled) Commit(ctx context.Context, p store.Partition, b *store.Batch
 	return d.DB.Commit(ctx, p, b)
 }
 
-// beforePlan lets something happen right before the next time that a plan is read.
+// beforePlan lets something happen right before the next time that a plan is
+// read: in a call of the service, so that fn must not end the test.
 func (d *troubled) beforePlan(fn func()) {
 	d.trouble(func(key store.Key) error {
 		if key.Collection == "plans" {
@@ -148,7 +149,7 @@ func (d *troubled) beforePlan(fn func()) {
 	}, nil, nil)
 }
 
-// beforeCommit lets something happen right before the next commit.
+// beforeCommit lets something happen right before the next commit, likewise.
 func (d *troubled) beforeCommit(fn func()) {
 	d.trouble(nil, nil, func() error {
 		d.trouble(nil, nil, nil)
@@ -319,6 +320,14 @@ func explain(err error) (reason string, fields []string) {
 }
 
 func sorted(list []string) []string { return slices.Sorted(slices.Values(list)) }
+
+// worked reports an error, and does not end the test.
+func worked(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Error(err)
+	}
+}
 
 // equal fails where two messages differ.
 func equal(t *testing.T, what string, got, want proto.Message) {
