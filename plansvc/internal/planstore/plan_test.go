@@ -146,9 +146,13 @@ func TestL2_AnEnrollmentThatEndsMeanwhile(t *testing.T) {
 func TestUpdatePlan_RefusalsChangeNothing(t *testing.T) {
 	onEachEngine(t, func(t *testing.T, open factory) {
 		w := newWorld(t, open)
-		_, err := w.create(coop, content())
-		must(t, err)
 		before := w.db.content(t)
+		_, err := w.create(coop, plan.Content{})
+		refused(t, "creating what has no name", err, fault.Invalid, "FIELD_REQUIRED")
+		same(t, "the store after that", w.db.content(t), before)
+		_, err = w.create(coop, content())
+		must(t, err)
+		before = w.db.content(t)
 		_, err = w.change(coop, func(c plan.Call, p *plan.Plan, e *plan.Enrollment) error {
 			must(t, w.submit(c, p, e)) // what was done to the plan before the refusal is dropped
 			return p.Reject(c, nil)
