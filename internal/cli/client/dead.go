@@ -15,8 +15,8 @@ import (
 
 // deadEarnings is the command `earnings dead`.
 type deadEarnings struct {
-	List  listDead  `cmd:"" help:"List them, oldest first, with the reason of each."`
-	Retry retryDead `cmd:"" help:"Put them back into the streams that they came from, to be recorded after all."`
+	List  listDead  `cmd:"" help:"List earnings from streams that can't be recorded, with the reason of each."`
+	Retry retryDead `cmd:"" help:"Put such earnings back into their streams, to be recorded after all."`
 }
 
 // streamFlags say where the streams of earnings are.
@@ -79,7 +79,7 @@ func (c *listDead) Run(ctx context.Context, console *cli.Console) error {
 	}}
 	listed, more := 0, false
 	err := c.each(ctx, func(_ queue.Queue, d queue.Dead) (bool, error) {
-		if more = c.Limit > 0 && listed == int(c.Limit); more {
+		if more = c.Limit > 0 && listed == c.Limit; more {
 			return false, nil
 		}
 		listed++
