@@ -8,7 +8,10 @@ import (
 	"github.com/incentives-dev/incentives/internal/money"
 )
 
-// Submit hands the plan in for review. Its errors are those of [Plan.CheckSubmit]. Rules L3, L7.
+// Submit hands the plan in for review: PLAN_STATE (rule L3); ETAG_MISMATCH
+// (rule L8); SUBMISSION_DEADLINE_PASSED or RESUBMISSION_DEADLINE_PASSED (rules
+// L5, L6); PROGRAM_HAS_NO_PLANS (rule P2); INVALID lists all that the plan lacks,
+// below "plan" (rule L7), and an etag that is missing.
 func (p *Plan) Submit(c Call, program *Program) error {
 	m, err := p.checkSubmit(c, program)
 	if err != nil {
@@ -24,15 +27,6 @@ func (p *Plan) Submit(c Call, program *Program) error {
 	}
 	p.advance(c, m, Event{})
 	return nil
-}
-
-// CheckSubmit answers as Submit would, and changes nothing: PLAN_STATE (rule
-// L3); ETAG_MISMATCH (rule L8); SUBMISSION_DEADLINE_PASSED or
-// RESUBMISSION_DEADLINE_PASSED (rules L5, L6); PROGRAM_HAS_NO_PLANS (rule P2);
-// INVALID lists all that the plan lacks, below "plan" (rule L7), and an etag that is missing.
-func (p *Plan) CheckSubmit(c Call, program *Program) error {
-	_, err := p.checkSubmit(c, program)
-	return err
 }
 
 // Reopen takes the plan back to the partner: PLAN_STATE (rule L3),

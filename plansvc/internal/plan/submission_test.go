@@ -118,37 +118,11 @@ func TestL7_SubmittingChecksTheWhole(t *testing.T) {
 			}
 			c := call(t, pia)
 			c.Etag = p.Etag()
-			violated(t, p, below("plan", test.want), func() error { return p.CheckSubmit(c, program) })
 			if test.want == nil {
 				must(t, p.Submit(c, program))
 				return
 			}
 			violated(t, p, below("plan", test.want), func() error { return p.Submit(c, program) })
-		})
-	}
-}
-
-// A check that changes nothing answers what submitting would, whatever it is.
-func TestL7_CheckSubmitAnswersTheSame(t *testing.T) {
-	program := newProgram(t)
-	late := at(t, "2027-01-01T00:00:00Z")
-	for _, test := range []struct {
-		name string
-		p    *plan.Plan
-		call plan.Call
-		want string
-	}{
-		{"state", newPlan(t, program, plan.Submitted), plan.Call{Etag: "x", Now: late}, "PLAN_STATE"},
-		{"etag", newDraft(t, program), plan.Call{Etag: "x", Now: late}, "ETAG_MISMATCH"},
-		{"no etag", newDraft(t, program), call(t, pia), "FIELD_REQUIRED"},
-		{"deadline", newDraft(t, program), plan.Call{Etag: newDraft(t, program).Etag(), Now: late}, "SUBMISSION_DEADLINE_PASSED"},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			check := refusal(t, test.p, test.want, func() error { return test.p.CheckSubmit(test.call, program) })
-			submit := refusal(t, test.p, test.want, func() error { return test.p.Submit(test.call, program) })
-			if diff := cmp.Diff(submit, check); diff != "" {
-				t.Errorf("checked and submitted differ (-submitted +checked):\n%s", diff)
-			}
 		})
 	}
 }

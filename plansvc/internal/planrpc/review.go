@@ -37,7 +37,8 @@ func (s *Server) SubmitPlan(ctx context.Context, request *planv1.SubmitPlanReque
 	return s.byPartner(ctx, name, func(p *plan.Plan, program *plan.Program) error { return p.Submit(s.move(ctx, &v, request), program) })
 }
 
-// validateSubmit answers as submitting would, and changes nothing.
+// validateSubmit answers as submitting would, and changes nothing: what it
+// submits is not stored (AIP-163).
 func (s *Server) validateSubmit(ctx context.Context, name plan.Name, call plan.Call) (*planv1.Plan, error) {
 	p, err := s.store.Plan(ctx, name)
 	if err != nil {
@@ -54,7 +55,7 @@ func (s *Server) validateSubmit(ctx context.Context, name plan.Name, call plan.C
 	if err != nil {
 		return nil, err
 	}
-	if err := p.CheckSubmit(call, program); err != nil {
+	if err := p.Submit(call, program); err != nil {
 		return nil, err
 	}
 	return wirePlan(p, program), nil

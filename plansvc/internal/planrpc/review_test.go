@@ -253,7 +253,11 @@ func TestL7_ValidateOnlyChangesNothing(t *testing.T) {
 		_, err := w.SubmitPlan(t.Context(), &planv1.SubmitPlanRequest{Name: coop, Etag: etag, ValidateOnly: true})
 		return err
 	}
-	must(t, validate(before.GetEtag()))
+	answer, err := w.SubmitPlan(t.Context(), &planv1.SubmitPlanRequest{Name: coop, Etag: before.GetEtag(), ValidateOnly: true})
+	must(t, err)
+	if answer.GetState() != planv1.Plan_SUBMITTED || answer.GetSubmitTime() == nil {
+		t.Errorf("validated, the plan is said to be %s, submitted at %v; want what submitting would answer", answer.GetState(), answer.GetSubmitTime())
+	}
 	equal(t, "the plan after a validation", w.plan(t), before)
 	events, err := w.ListPlanEvents(t.Context(), &planv1.ListPlanEventsRequest{Parent: coop})
 	must(t, err)

@@ -1001,7 +1001,7 @@ type SubmitPlanRequest struct {
 	// The etag of the plan that the partner read and confirms. Another one than
 	// the current is ABORTED (rule L8).
 	Etag string `protobuf:"bytes,2,opt,name=etag,proto3" json:"etag,omitempty"`
-	// Answer the same, and change nothing.
+	// Answer the same, a plan as it would be or all violations, and change nothing.
 	ValidateOnly  bool `protobuf:"varint,3,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
