@@ -136,6 +136,29 @@ func TestR1_StartedAtOnce(t *testing.T) {
 	})
 }
 
+// What another process does to a run while one starts it is not undone.
+func TestR1_StartedMeanwhile(t *testing.T) {
+	onEach(t, func(t *testing.T, db store.DB) {
+		w := newWorld(t, db, "azure")
+		w.earn(w.plan("contoso", 100_00), "2026-04", 10_00)
+		start := func(payDate string, meanwhile func()) ledger.Run {
+			l := ledger.New(before(db, 1, meanwhile))
+			run, err := l.Start(t.Context(), ledger.StartRequest{RunName: w.runName(payDate), Now: w.now, Scheduled: true})
+			if err != nil {
+				t.Fatalf("start %s: %v", payDate, err)
+			}
+			return run
+		}
+		if run := start("2026-05-15", func() { w.run("2026-05-15") }); run.Generation != 2 || run.PayoutsCount != 1 {
+			t.Errorf("started, worked and finished meanwhile, it is %+v; want it started again, with its payout", run)
+		}
+		start("2026-03-15", func() { start("2026-07-15", func() {}) })
+		if last, err := w.ledger.LastScheduled(t.Context(), "programs/azure"); err != nil || last != date("2026-07-15") {
+			t.Errorf("the last scheduled is %s, %v; want July's, which was started meanwhile", last, err)
+		}
+	})
+}
+
 func TestR1_LastScheduled(t *testing.T) {
 	onEach(t, func(t *testing.T, db store.DB) {
 		w, other := newWorld(t, db, "azure"), newWorld(t, db, "azure-2")
