@@ -86,5 +86,5 @@ func rounds(t *testing.T) int {
 	if testing.Short() {
 		return 3
 	}
-	return 12
+	return 20
 }
