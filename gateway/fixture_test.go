@@ -212,6 +212,7 @@ type answer struct {
 	status int
 	header http.Header
 	body   string
+	close  bool // the connection is of no more use
 }
 
 // send sends a request to the gateway; header is name, value, name, value …
@@ -231,7 +232,7 @@ func (s *system) sendBody(verb, target string, body io.Reader, header ...string)
 	if err != nil {
 		s.Fatalf("%s %s: %v after %q", verb, target, err, data)
 	}
-	return answer{status: response.StatusCode, header: response.Header, body: string(data)}
+	return answer{status: response.StatusCode, header: response.Header, body: string(data), close: response.Close}
 }
 
 func (s *system) request(verb, target string, body io.Reader, header ...string) *http.Request {
@@ -258,7 +259,7 @@ func readAnswer(t *testing.T, conn net.Conn) answer {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return answer{status: response.StatusCode, header: response.Header, body: string(data)}
+	return answer{status: response.StatusCode, header: response.Header, body: string(data), close: response.Close}
 }
 
 // dollars is an amount in US dollars.

@@ -88,7 +88,7 @@ func FuzzLine(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		failure := b.send(sent, bytes.NewReader(body))
+		failure := b.feed(t.Context(), bytes.NewReader(body)).send(t.Context(), context.Background(), sent)
 		var want []proto.Message
 		var refused error
 		for line := range bytes.Lines(body) {

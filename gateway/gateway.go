@@ -30,6 +30,8 @@ const (
 	headerTime = 10 * time.Second
 	// idleTime is how long a connection is kept for the next request.
 	idleTime = 2 * time.Minute
+	// partingTime is how long a client that still sends is given to read why nobody listens.
+	partingTime = 500 * time.Millisecond
 	// headerLimit is the size of the largest header, in bytes.
 	headerLimit = 64 << 10
 )
@@ -89,3 +91,6 @@ func (c Config) serve(ctx context.Context, listener net.Listener, handler http.H
 	}
 	return nil
 }
+
+// soon is when a client has had the time to read its last answer.
+func soon() time.Time { return time.Now().Add(partingTime) }

@@ -1,14 +1,10 @@
 package gateway
 
 import (
-	"bufio"
-	"bytes"
 	"context"
 	"errors"
 	"io"
 	"net/http"
-	"strconv"
-	"time"
 
 	"google.golang.org/grpc"
 
@@ -19,11 +15,11 @@ import (
 // stream answers a call that streams: its answers are lines.
 func (m *mux) stream(w http.ResponseWriter, r *http.Request, b *binding, params map[string]string) {
 	answers := &lines{failures: m.failures, w: w, control: http.NewResponseController(w)}
-	relay := m.relayOne
 	if b.method.IsStreamingClient() {
-		relay = m.relayMany
+		m.streamMany(r, b, answers)
+		return
 	}
-	if err := relay(r, b, params, answers); err != nil {
+	if err := m.relayOne(r, b, params, answers); err != nil {
 		answers.fail(r.Context(), err)
 	}
 }
@@ -52,46 +48,50 @@ func (m *mux) relayOne(r *http.Request, b *binding, params map[string]string, an
 	return err
 }
 
-// relayMany carries the lines of the body to the service and its answers back,
-// until either side ends. When the gateway stops, what was read is still answered.
-func (m *mux) relayMany(r *http.Request, b *binding, _ map[string]string, answers *lines) error {
-	// Else answers would wait until the body has been read.
+// streamMany answers a call whose requests are the lines of the body. Its answers
+// do not wait for the end of the body, so a client may be sending when the last of
+// them is there. It gets a moment to read that: who writes on a connection that is
+// closed may never read what it was told before.
+func (m *mux) streamMany(r *http.Request, b *binding, answers *lines) {
 	if err := answers.control.EnableFullDuplex(); err != nil {
-		return err
+		answers.fail(r.Context(), err)
+		return
 	}
-	// A body that is being read when nothing more is wanted of it has to be let
-	// go of. That spoils the connection for a next request.
-	answers.w.Header().Set("Connection", "close")
-	letGo := func() { _ = answers.control.SetReadDeadline(time.Unix(1, 0)) } // its failure leaves only the wait for the client
-	defer letGo()
+	answers.w.Header().Set("Connection", "close") // a next request would begin in the rest of this one
+	ctx, cancel := context.WithCancel(r.Context())
+	defer cancel()
+	feed := b.feed(ctx, r.Body)
+	if err := m.relayMany(ctx, r, feed, answers); err != nil {
+		answers.fail(r.Context(), err)
+		_ = answers.control.Flush() // the caller has gone
+	}
+	cancel()
+	_ = answers.control.SetReadDeadline(soon()) // its failure leaves only a longer wait
+	// Nobody may read the body any more when this returns.
+	for range feed.requests {
+	}
+}
+
+// relayMany carries the lines of a body to the service and its answers back,
+// until either side ends. When the gateway stops, what was sent is still answered.
+func (m *mux) relayMany(ctx context.Context, r *http.Request, feed *feed, answers *lines) error {
 	var v fault.Violations
-	b.readQuery(&v, r, nil)
+	feed.readQuery(&v, r, nil)
 	if err := v.Err(); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithCancel(context.WithoutCancel(r.Context()))
+	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	defer context.AfterFunc(r.Context(), func() {
-		if m.stopping.Err() == nil { // else it was the gateway that let go of the body
-			cancel()
-		}
-	})()
-	stream, err := m.open(ctx, r, b)
+	stream, err := m.open(ctx, r, feed.binding)
 	if err != nil {
 		return err
 	}
 	unsent := make(chan error, 1)
-	go func() { unsent <- b.send(stream, r.Body) }()
-	stop := context.AfterFunc(m.stopping, letGo)
-	err = answers.copy(stream, b)
-	stop()
+	go func() { unsent <- feed.send(ctx, m.stopping, stream) }()
+	err = answers.copy(stream, feed.binding)
 	cancel()
-	letGo()
-	if unsent := <-unsent; err == nil && unsent != nil {
-		err = unsent
-		if m.stopping.Err() != nil {
-			err = rpc.Draining()
-		}
+	if reason := <-unsent; err == nil {
+		err = reason
 	}
 	return err
 }
@@ -104,47 +104,4 @@ func (m *mux) open(ctx context.Context, r *http.Request, b *binding) (grpc.Clien
 	}
 	description := &grpc.StreamDesc{ServerStreams: b.method.IsStreamingServer(), ClientStreams: b.method.IsStreamingClient()}
 	return b.conn.NewStream(ctx, description, b.name)
-}
-
-// send sends each line of a body as one request, and fails at the first that is none.
-func (b *binding) send(stream grpc.ClientStream, body io.Reader) error {
-	defer func() { _ = stream.CloseSend() }() // it never fails
-	scanner := bufio.NewScanner(body)
-	scanner.Buffer(nil, rpc.MessageLimit+1) // and the line's end
-	number := 0
-	for scanner.Scan() {
-		number++
-		line := bytes.TrimSpace(scanner.Bytes())
-		if len(line) == 0 {
-			continue
-		}
-		var v fault.Violations
-		request := b.request.New()
-		decode(&v, line, request)
-		if err := v.Err(); err != nil && scanner.Err() != nil {
-			break // the line has been cut off
-		} else if err != nil {
-			return onLine(number, err)
-		}
-		if stream.SendMsg(request.Interface()) != nil {
-			return nil // the service has ended the stream, and says why to who receives
-		}
-	}
-	switch err := scanner.Err(); {
-	case errors.Is(err, bufio.ErrTooLong):
-		return onLine(number+1, tooLarge())
-	case err != nil:
-		return incomplete()
-	}
-	return nil
-}
-
-// onLine says which line of a body an error is about.
-func onLine(number int, err error) error {
-	refusal, ok := errors.AsType[*fault.Error](err)
-	if !ok {
-		return err
-	}
-	refusal.Message = "line " + strconv.Itoa(number) + ": " + refusal.Message
-	return refusal.With("line", strconv.Itoa(number))
 }

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"bufio"
 	"fmt"
 	"io"
 	"net/http"
@@ -15,7 +16,6 @@ import (
 
 	"github.com/incentives-dev/incentives/internal/fault"
 	"github.com/incentives-dev/incentives/internal/rpc"
-	payoutv1 "github.com/incentives-dev/incentives/proto/incentives/payout/v1"
 )
 
 // Every test of streams runs in a bubble, so a goroutine that is left behind fails it.
@@ -114,6 +114,69 @@ func TestStream_LongestLine(t *testing.T) {
 		e.write(line + "\n" + earning("b"))
 		e.body.Close()
 		e.check("a", "b", "end")
+	})
+}
+
+// A client that is sending, and not listening, learns nevertheless how it ended.
+func TestStream_ServiceEndsWhileTheClientSends(t *testing.T) {
+	refused, _ := rpc.Status(fault.New(fault.Denied, "ROLE_MISSING", "m"))
+	for _, test := range []struct {
+		name string
+		end  error
+		want []string
+	}{
+		{"with an error", refused.Err(), []string{"more", "error PermissionDenied ROLE_MISSING", "end"}},
+		{"well", nil, []string{"more", "end"}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := start(t)
+				s.payouts.stream = func(stream grpc.ServerStream) error {
+					name, err := receive(stream)
+					if err != nil {
+						return err
+					}
+					if err := reply(stream, name); err != nil {
+						return err
+					}
+					return test.end
+				}
+				e := s.open(http.MethodPost, earningStream)
+				go io.Copy(e.body, endless{}) //nolint:errcheck // it ends with the request
+				e.check(test.want...)
+			})
+		})
+	}
+}
+
+// The connection of a stream that was refused is not closed under a client that
+// is about to send, before it had the time to read why; nor is it kept.
+func TestStream_Parting(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := start(t)
+		refused, _ := rpc.Status(fault.New(fault.Denied, "ROLE_MISSING", "m"))
+		s.payouts.stream = func(grpc.ServerStream) error { return refused.Err() }
+		conn, err := s.listener.dial(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		if _, err := fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: gateway\r\nTransfer-Encoding: chunked\r\n\r\n", earningStream); err != nil {
+			t.Fatal(err)
+		}
+		answer := bufio.NewReader(conn)
+		if line, err := answer.ReadString('\n'); err != nil || !strings.Contains(line, "403") {
+			t.Fatalf("the answer begins with %q, %v, want 403", line, err)
+		}
+		go io.Copy(io.Discard, answer) //nolint:errcheck // it ends with the connection
+		synctest.Wait()
+		if _, err := fmt.Fprintf(conn, "%x\r\n%s\r\n", len(earning("a")), earning("a")); err != nil {
+			t.Errorf("at once after the answer: %v, want that the line is taken", err)
+		}
+		<-time.After(2 * partingTime)
+		if _, err := conn.Write([]byte("0\r\n\r\n")); err == nil {
+			t.Errorf("%s after the answer, the connection is still there", 2*partingTime)
+		}
 	})
 }
 
@@ -253,8 +316,8 @@ func TestStream_NextRequest(t *testing.T) {
 		s := start(t)
 		s.payouts.stream = echo
 		for range 3 {
-			if got := s.send(http.MethodPost, earningStream, earning("a")); got.status != http.StatusOK {
-				t.Errorf("HTTP status %d, want 200: %s", got.status, got.body)
+			if got := s.send(http.MethodPost, earningStream, earning("a")); got.status != http.StatusOK || !got.close {
+				t.Errorf("HTTP status %d, closes its connection: %t, want 200 and that it does: %s", got.status, got.close, got.body)
 			}
 			if got := s.send(http.MethodGet, onePlan, ""); got.status != http.StatusOK {
 				t.Errorf("the next request: HTTP status %d, want 200: %s", got.status, got.body)
@@ -292,70 +355,6 @@ func TestStream_SlowService(t *testing.T) {
 			e.check(fmt.Sprint(i))
 		}
 		e.check("end")
-	})
-}
-
-func TestWatch(t *testing.T) {
-	refused, _ := rpc.Status(fault.New(fault.Denied, "ROLE_MISSING", "m"))
-	watched := func(stream grpc.ServerStream) (string, error) {
-		var request payoutv1.WatchPayoutRunRequest
-		err := stream.RecvMsg(&request)
-		return request.GetName(), err
-	}
-	for _, test := range []struct {
-		name   string
-		states []string
-		end    error
-		want   []string
-	}{
-		{"to its end", []string{"a", "b"}, nil, []string{"a", "b", "end"}},
-		{"to an error", []string{"a"}, refused.Err(), []string{"a", "error PermissionDenied ROLE_MISSING", "end"}},
-		{"nothing", nil, nil, []string{"end"}},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				s := start(t)
-				proceed := make(chan struct{})
-				s.payouts.stream = func(stream grpc.ServerStream) error {
-					name, err := watched(stream)
-					if want := "programs/azure/payoutRuns/2026-05-15"; err != nil || name != want {
-						t.Errorf("the service was asked for %q, %v, want %q", name, err, want)
-					}
-					for _, state := range test.states {
-						<-proceed
-						if err := stream.SendMsg(&payoutv1.PayoutRun{Name: state}); err != nil {
-							return err
-						}
-					}
-					return test.end
-				}
-				e := s.open(http.MethodGet, runWatch)
-				for i, want := range test.want {
-					if i < len(test.states) {
-						proceed <- struct{}{} // each line comes before the next is there
-					}
-					e.check(want)
-				}
-			})
-		})
-	}
-	t.Run("nobody there", func(t *testing.T) {
-		synctest.Test(t, func(t *testing.T) {
-			s := start(t)
-			s.payouts.server.Stop()
-			if got, want := s.open(http.MethodGet, runWatch).refused(), "503 error Unavailable UNAVAILABLE"; got != want {
-				t.Errorf("refused with %s, want %s", got, want)
-			}
-		})
-	})
-	t.Run("refused", func(t *testing.T) {
-		synctest.Test(t, func(t *testing.T) {
-			s := start(t)
-			s.payouts.stream = func(grpc.ServerStream) error { return refused.Err() }
-			if got, want := s.open(http.MethodGet, runWatch).refused(), "403 error PermissionDenied ROLE_MISSING"; got != want {
-				t.Errorf("refused with %s, want %s", got, want)
-			}
-		})
 	})
 }
 

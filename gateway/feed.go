@@ -1,0 +1,99 @@
+package gateway
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"strconv"
+
+	"google.golang.org/grpc"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/incentives-dev/incentives/internal/fault"
+	"github.com/incentives-dev/incentives/internal/rpc"
+)
+
+// A feed is a body whose lines are requests. It ends by itself, with the first
+// line that is no request, or when nobody wants more of it.
+type feed struct {
+	*binding
+	requests chan proto.Message // of the lines, in order; closed after the last
+	failure  error              // why there are no more, once requests is closed
+}
+
+// feed begins to read a body until ctx is done.
+func (b *binding) feed(ctx context.Context, body io.Reader) *feed {
+	f := &feed{binding: b, requests: make(chan proto.Message)}
+	go func() {
+		f.failure = f.readLines(ctx, body)
+		close(f.requests)
+	}()
+	return f
+}
+
+// readLines reads each line as one request, and fails at the first that is none.
+func (f *feed) readLines(ctx context.Context, body io.Reader) error {
+	scanner := bufio.NewScanner(body)
+	scanner.Buffer(nil, rpc.MessageLimit+1) // and the line's end
+	number := 0
+	for scanner.Scan() {
+		number++
+		line := bytes.TrimSpace(scanner.Bytes())
+		if len(line) == 0 {
+			continue
+		}
+		var v fault.Violations
+		request := f.request.New()
+		decode(&v, line, request)
+		if err := v.Err(); err != nil && scanner.Err() != nil {
+			break // the line has been cut off
+		} else if err != nil {
+			return onLine(number, err)
+		}
+		select {
+		case f.requests <- request.Interface():
+		case <-ctx.Done():
+			return nil
+		}
+	}
+	switch err := scanner.Err(); {
+	case errors.Is(err, bufio.ErrTooLong):
+		return onLine(number+1, tooLarge())
+	case err != nil:
+		return incomplete()
+	}
+	return nil
+}
+
+// send sends the requests to a service, and returns why that ended before its
+// time: for a line that is none, or since the gateway stops.
+func (f *feed) send(ctx, stopping context.Context, stream grpc.ClientStream) error {
+	defer func() { _ = stream.CloseSend() }() // it never fails
+	for {
+		select {
+		case request, ok := <-f.requests:
+			if !ok {
+				return f.failure
+			}
+			if stream.SendMsg(request) != nil {
+				return nil // the service has ended the stream, and says why to who receives
+			}
+		case <-stopping.Done():
+			return rpc.Draining()
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// onLine says which line of a body an error is about.
+func onLine(number int, err error) error {
+	refusal, ok := errors.AsType[*fault.Error](err)
+	if !ok {
+		return err
+	}
+	refusal.Message = "line " + strconv.Itoa(number) + ": " + refusal.Message
+	return refusal.With("line", strconv.Itoa(number))
+}
