@@ -58,9 +58,7 @@ func (db *DB) run(caller context.Context, p store.Partition, c call) (any, error
 			return nil, unavailable(err)
 		}
 		db.server.Refresh(ctx)
-		waiting, stop := context.WithTimeout(caller, pause)
-		<-waiting.Done()
-		stop()
+		wait(caller, pause)
 		if err := caller.Err(); err != nil {
 			return nil, err
 		}
@@ -68,6 +66,13 @@ func (db *DB) run(caller context.Context, p store.Partition, c call) (any, error
 			return nil, unavailable(err)
 		}
 	}
+}
+
+// wait waits a while, or until the context is done.
+func wait(ctx context.Context, while time.Duration) {
+	waiting, stop := context.WithTimeout(ctx, while)
+	defer stop()
+	<-waiting.Done()
 }
 
 // try makes one attempt.

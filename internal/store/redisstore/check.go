@@ -43,6 +43,9 @@ func (s settings) checkHost(ctx context.Context, host string) error {
 	defer client.Close()
 	info, err := client.Info(ctx, "server").Result()
 	if err != nil && !isForbidden(err) {
+		if s.kind == standalone {
+			return unreachable(err) // there is only one that it can be
+		}
 		return fmt.Errorf("%s: %w", host, unreachable(err))
 	}
 	mode := field(info, "redis_mode")

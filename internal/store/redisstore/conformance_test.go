@@ -5,18 +5,19 @@ import (
 
 	"github.com/incentives-dev/incentives/internal/store"
 	"github.com/incentives-dev/incentives/internal/store/redisstore"
-	"github.com/incentives-dev/incentives/internal/store/redistest"
 	"github.com/incentives-dev/incentives/internal/store/storetest"
 )
 
 func TestConformance(t *testing.T) {
+	t.Parallel()
 	for name, place := range map[string]func(t *testing.T) func() string{
 		"one server":              func(t *testing.T) func() string { return shared.Standalone(t).Place },
 		"a Cluster":               func(t *testing.T) func() string { return shared.Cluster(t).Place },
 		"a Cluster with replicas": func(t *testing.T) func() string { return withReplicas(shared.Cluster(t).Place) },
-		"Sentinels":               func(t *testing.T) func() string { return redistest.NewWatched(t, redistest.Options{}).Place },
+		"Sentinels":               func(t *testing.T) func() string { return shared.Watched(t).Place },
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			place := place(t)
 			storetest.Run(t, func(*testing.T) storetest.Open {
 				url := place()

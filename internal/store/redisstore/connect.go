@@ -37,20 +37,29 @@ func (c cluster) Node(ctx context.Context, key string) (*redis.Client, error) {
 func (c cluster) Refresh(ctx context.Context) { c.client.ReloadState(ctx) }
 func (c cluster) Close() error                { return c.client.Close() }
 
-// defaults are options of go-redis that the URL may change, and ours: only this package knows what may be sent again.
+// defaults are options of go-redis that the URL may change.
 var defaults = map[string]string{
 	"read_timeout": "3s", // less than callTime, so that a read whose connection is dead has another try
 	"protocol":     "2",  // what comes with 3 (messages that nobody asked for) is of no use here
 }
 
+// fixed are options that it may not.
+var fixed = map[string]string{
+	"max_retries":        "-1", // only this package knows what may be sent again
+	"pipeline_pool_size": "-1", // one pool is enough, and pool_size is its size
+}
+
 // library is the URL as go-redis reads it: one host, the others as options.
 func (s settings) library(hosts ...string) string {
 	u := url.URL{Scheme: schemeOf(standalone, s.tls), User: s.user, Host: hosts[0]}
-	query := url.Values{"max_retries": {"-1"}}
+	query := url.Values{}
 	for name, value := range defaults {
 		query.Set(name, value)
 	}
 	maps.Copy(query, s.tuning)
+	for name, value := range fixed {
+		query.Set(name, value)
+	}
 	for _, host := range hosts[1:] {
 		query.Add("addr", host)
 	}

@@ -12,11 +12,11 @@ import (
 func Dial(url string) (redis.UniversalClient, error) {
 	s, err := parse(url)
 	if err != nil {
-		return nil, fmt.Errorf("Redis URL: %w", err)
+		return nil, fmt.Errorf("the URL of Redis: %w", err)
 	}
 	server, err := s.connect()
 	if err != nil {
-		return nil, fmt.Errorf("Redis URL: %w", err)
+		return nil, fmt.Errorf("the URL of Redis: %w", err)
 	}
 	switch to := server.(type) {
 	case single:
@@ -24,5 +24,5 @@ func Dial(url string) (redis.UniversalClient, error) {
 	case cluster:
 		return to.client, nil
 	}
-	return nil, fmt.Errorf("Redis URL: %T has no client", server)
+	return nil, fmt.Errorf("the URL of Redis: %T has no client", server)
 }

@@ -62,7 +62,7 @@ type meta struct {
 func Open(url string, o Options) (*DB, error) {
 	s, err := parse(url)
 	if err != nil {
-		return nil, fmt.Errorf("the URL of the store in Redis: %w", err)
+		return nil, fmt.Errorf("the URL of Redis: %w", err)
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
@@ -116,14 +116,12 @@ func (db *DB) prepare(ctx context.Context, s settings, o Options) error {
 
 // loadMeta returns what the store says of itself, once it is checked, and writes it where the store is new.
 func (db *DB) loadMeta(ctx context.Context, partitions int) (meta, error) {
-	key := db.prefix + ":store"
-	node, err := db.server.Node(ctx, key)
-	if err != nil {
-		return meta{}, unreachable(err)
-	}
-	stored, err := node.Get(ctx, key).Bytes()
-	if errors.Is(err, redis.Nil) {
-		stored, err = db.createMeta(ctx, node, partitions)
+	key := db.metaKey()
+	stored, err := db.readMeta(ctx, partitions)
+	for pause := firstPause; err != nil && untouched(err) && ctx.Err() == nil; pause = min(2*pause, longestPause) {
+		db.server.Refresh(ctx)
+		wait(ctx, pause)
+		stored, err = db.readMeta(ctx, partitions)
 	}
 	if err != nil && !redis.HasErrorPrefix(err, "WRONGTYPE") {
 		return meta{}, unreachable(err)
@@ -142,6 +140,21 @@ func (db *DB) loadMeta(ctx context.Context, partitions int) (meta, error) {
 	return m, nil
 }
 
+func (db *DB) metaKey() string { return db.prefix + ":store" }
+
+// readMeta returns what is stored of it, once it is written.
+func (db *DB) readMeta(ctx context.Context, partitions int) ([]byte, error) {
+	node, err := db.server.Node(ctx, db.metaKey())
+	if err != nil {
+		return nil, &notSentError{err}
+	}
+	stored, err := node.Get(ctx, db.metaKey()).Bytes()
+	if errors.Is(err, redis.Nil) {
+		return db.createMeta(ctx, node, partitions)
+	}
+	return stored, err
+}
+
 // createMeta writes what a new store says of itself, and returns what it says then: another process may be the first.
 func (db *DB) createMeta(ctx context.Context, node *redis.Client, partitions int) ([]byte, error) {
 	if partitions == 0 {
@@ -151,10 +164,9 @@ func (db *DB) createMeta(ctx context.Context, node *redis.Client, partitions int
 	if err != nil {
 		return nil, err
 	}
-	key := db.prefix + ":store"
 	pipe := node.Pipeline()
-	pipe.SetNX(ctx, key, value, 0)
-	stored := pipe.Get(ctx, key)
+	pipe.SetNX(ctx, db.metaKey(), value, 0)
+	stored := pipe.Get(ctx, db.metaKey())
 	var replicas *redis.Cmd
 	if db.replicas > 0 {
 		replicas = pipe.Do(ctx, "wait", db.replicas, waitTime.Milliseconds())

@@ -70,8 +70,13 @@ func schemeOf(k kind, tls bool) string {
 	return string(k)
 }
 
-// errMalformed does not say where: what stands there may be a part of the password.
-var errMalformed = errors.New("it is malformed; what is special in a user name or a password, such as / ? # @ or %, has to be percent-encoded")
+const percent = "what is special in a user name or a password, such as / ? # @ or %, has to be percent-encoded"
+
+// These do not say where it is wrong: what stands there may be a part of the password.
+var (
+	errMalformed = errors.New("it is malformed; " + percent)
+	errPort      = errors.New("it has a port that is no number from 1 to 65535; " + percent)
+)
 
 // parse reads a URL. The standard library's parser knows no list of hosts, so these are taken out before.
 func parse(text string) (settings, error) {
@@ -125,7 +130,7 @@ func splitHosts(list, port string) ([]string, error) {
 			host, itsPort = strings.Trim(each, "[]"), port
 		}
 		if n, err := strconv.ParseUint(itsPort, 10, 16); err != nil || n == 0 {
-			return nil, fmt.Errorf("a port is a number from 1 to 65535; and %w", errMalformed)
+			return nil, errPort
 		}
 		if !isHost(host) {
 			return nil, errMalformed

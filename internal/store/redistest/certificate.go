@@ -52,6 +52,17 @@ func WriteAuthority(path string) error {
 	return os.WriteFile(path, a.inPEM, 0o600)
 }
 
+// trusted are the authorities that our own clients trust.
+func trusted() (*x509.CertPool, error) {
+	a, err := theAuthority()
+	if err != nil {
+		return nil, err
+	}
+	pool := x509.NewCertPool()
+	pool.AddCert(a.certificate)
+	return pool, nil
+}
+
 // newCertificate makes a certificate for loopback in a folder, and returns the lines of configuration that use it.
 func newCertificate(folder string) ([]string, error) {
 	a, err := theAuthority()

@@ -112,9 +112,16 @@ func nodeReady(ctx context.Context, client *redis.Client, nodes int) error {
 	if err != nil {
 		return err
 	}
+	members, err := client.ClusterNodes(ctx).Result()
+	if err != nil {
+		return err
+	}
 	replication, err := client.Info(ctx, "replication").Result()
 	if err != nil {
 		return err
+	}
+	if strings.Count(members, "slave ") != nodes/2 {
+		return fmt.Errorf("%s knows other replicas:\n%s", client.Options().Addr, members)
 	}
 	for _, want := range []string{"cluster_state:ok\r\n", fmt.Sprintf("cluster_known_nodes:%d\r\n", nodes), fmt.Sprintf("cluster_size:%d\r\n", shards)} {
 		if !strings.Contains(state, want) {

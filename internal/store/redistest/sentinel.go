@@ -19,14 +19,28 @@ const MasterName = "the-master"
 // for more than a second. Where the servers have a password, the Sentinels have SentinelPassword.
 func NewWatched(t testing.TB, o Options) *Watched {
 	t.Helper()
-	w := &Watched{Master: Standalone(t, o)}
-	w.Replica = StandaloneReplica(t, w.Master, o)
+	w := watched(t, o, "sentinel down-after-milliseconds "+MasterName+" 1000")
+	t.Cleanup(w.close)
+	return w
+}
+
+// watched takes more lines of configuration for the Sentinels.
+func watched(t testing.TB, o Options, lines ...string) *Watched {
+	t.Helper()
+	w := &Watched{Master: standalone(t, o)}
+	w.Replica = standalone(t, replicaOptions(w.Master, o))
+	w.Replica.AwaitMaster(t)
 	so := Options{TLS: o.TLS}
 	if o.Password != "" {
 		so.Password = SentinelPassword
 	}
 	for range 3 {
-		w.Sentinels = append(w.Sentinels, w.sentinel(t, so))
+		s, err := launch(so, watchingRole, append(w.sentinelLines(so), lines...)...)
+		if err != nil {
+			w.close()
+			t.Fatal(err)
+		}
+		w.Sentinels = append(w.Sentinels, s)
 	}
 	for _, s := range w.Sentinels {
 		client := s.Client(t)
@@ -40,11 +54,9 @@ func NewWatched(t testing.TB, o Options) *Watched {
 // SentinelPassword is that of the Sentinels, where servers have a password.
 const SentinelPassword = "watch me"
 
-func (w *Watched) sentinel(t testing.TB, o Options) *Server {
-	t.Helper()
+func (w *Watched) sentinelLines(o Options) []string {
 	lines := []string{
 		fmt.Sprintf("sentinel monitor %s 127.0.0.1 %s 2", MasterName, portOf(w.Master.Addr)),
-		"sentinel down-after-milliseconds " + MasterName + " 1000",
 		"sentinel failover-timeout " + MasterName + " 3000",
 	}
 	if o.Password != "" {
@@ -55,12 +67,7 @@ func (w *Watched) sentinel(t testing.TB, o Options) *Server {
 	if user := w.Master.options.User; user != "" {
 		lines = append(lines, "sentinel auth-user "+MasterName+" "+user)
 	}
-	s, err := launch(o, watchingRole, lines...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(s.close)
-	return s
+	return lines
 }
 
 // knowsAll looks at what a Sentinel says of its master.
@@ -89,3 +96,9 @@ func (w *Watched) URL() string {
 
 // Place is the URL of a place in the master that nobody else uses.
 func (w *Watched) Place() string { return w.URL() + "?prefix=" + newPrefix() }
+
+func (w *Watched) close() {
+	for _, s := range append([]*Server{w.Master, w.Replica}, w.Sentinels...) {
+		s.close()
+	}
+}

@@ -29,7 +29,7 @@ const missing = "the tests need Redis. On Debian: apt-get install redis-server"
 type Options struct {
 	User     string   // with Password; "" is the default user
 	Password string   // "" takes anybody
-	TLS      bool     // with a certificate that [CertificateFile] vouches for
+	TLS      bool     // with a certificate for 127.0.0.1 and localhost; see [WriteAuthority]
 	Lines    []string // more configuration, which goes before what this package says
 }
 
@@ -66,10 +66,14 @@ func standalone(t testing.TB, o Options) *Server {
 // StandaloneReplica starts a replica of a server, which it is connected to. It ends with the test.
 func StandaloneReplica(t testing.TB, master *Server, o Options) *Server {
 	t.Helper()
-	o.Lines = append([]string{"replicaof 127.0.0.1 " + portOf(master.Addr)}, o.Lines...)
-	s := Standalone(t, o)
+	s := Standalone(t, replicaOptions(master, o))
 	s.AwaitMaster(t)
 	return s
+}
+
+func replicaOptions(master *Server, o Options) Options {
+	o.Lines = append([]string{"replicaof 127.0.0.1 " + portOf(master.Addr)}, o.Lines...)
+	return o
 }
 
 // AwaitMaster waits until a replica is connected to its master.
@@ -270,6 +274,11 @@ func (s *Server) Client(t testing.TB) *redis.Client {
 	o, err := redis.ParseURL(s.URL())
 	if err != nil {
 		t.Fatal(err)
+	}
+	if o.TLSConfig != nil {
+		if o.TLSConfig.RootCAs, err = trusted(); err != nil {
+			t.Fatal(err)
+		}
 	}
 	logging.Disable() // for go-redis prints each failed attempt
 	c := redis.NewClient(o)

@@ -11,6 +11,7 @@ type Shared struct {
 	mu         sync.Mutex
 	standalone *Server
 	cluster    *Cluster
+	watched    *Watched
 }
 
 // Standalone returns the server of all tests, which nobody may kill or pause.
@@ -30,10 +31,26 @@ func (s *Shared) Cluster(t testing.TB) *Cluster {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.cluster == nil {
-		// On a busy machine a node may not get its turn for long: no replica shall take that for a failure.
-		s.cluster = cluster(t, Options{Lines: []string{"cluster-node-timeout 20000"}})
+		s.cluster = cluster(t, Options{})
+		for _, node := range s.cluster.Nodes {
+			// On a busy machine a node may not get its turn for long: no replica shall take that for a failure.
+			if err := node.Client(t).ConfigSet(t.Context(), "cluster-node-timeout", "20000").Err(); err != nil {
+				t.Fatal(err)
+			}
+		}
 	}
 	return s.cluster
+}
+
+// Watched returns the master of all tests, which nobody may kill or pause, nor its replica and Sentinels.
+func (s *Shared) Watched(t testing.TB) *Watched {
+	t.Helper()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.watched == nil {
+		s.watched = watched(t, Options{}, "sentinel down-after-milliseconds "+MasterName+" 20000")
+	}
+	return s.watched
 }
 
 // Close ends what was started.
@@ -45,5 +62,8 @@ func (s *Shared) Close() {
 	}
 	if s.cluster != nil {
 		s.cluster.close()
+	}
+	if s.watched != nil {
+		s.watched.close()
 	}
 }
