@@ -5,7 +5,7 @@ BUF       := $(TOOLS)/buf
 LINTER    := $(TOOLS)/golangci-lint
 # What `make generate` writes; all of it is committed, so that `go build` needs no tool.
 OPENAPI   := gateway/openapi/openapi.json
-GENERATED := ':(glob)proto/**/*.pb.go' ':(glob)proto/**/*.pb.gw.go' $(OPENAPI)
+GENERATED := ':(glob)proto/**/*.pb.go' $(OPENAPI)
 # The packages that hold the rules of the product, and the part of their statements that tests must run.
 RULES     := ./plansvc/internal/plan ./payoutsvc/internal/payout
 COVERAGE  := 95.0
@@ -77,7 +77,7 @@ generate: tools .third_party/.printed ## generate Go and OpenAPI from the protos
 # Removing first shows leftovers of protos that are gone, too.
 .PHONY: checkgenerate
 checkgenerate: ## prove that what is generated is current and committed
-	find proto -name '*.pb.go' -delete -o -name '*.pb.gw.go' -delete
+	find proto -name '*.pb.go' -delete
 	$(MAKE) generate
 	git --no-pager diff --exit-code -- $(GENERATED)
 	@untracked=$$(git ls-files --others -- $(GENERATED)); test -z "$$untracked" || { echo "not committed: $$untracked"; exit 1; }
@@ -123,6 +123,5 @@ $(eval $(call tool,golangci-lint,github.com/golangci/golangci-lint/v2/cmd/golang
 $(eval $(call tool,grpcurl,github.com/fullstorydev/grpcurl/cmd/grpcurl,v1.9.4))
 # Generated code must match the modules that it is compiled with: these two versions are those of go.mod.
 $(eval $(call tool,protoc-gen-go,google.golang.org/protobuf/cmd/protoc-gen-go,v1.36.12))
-$(eval $(call tool,protoc-gen-grpc-gateway,github.com/grpc-ecosystem/grpc-gateway/v2/protoc-gen-grpc-gateway,v2.33.0))
 $(eval $(call tool,protoc-gen-openapiv2,github.com/grpc-ecosystem/grpc-gateway/v2/protoc-gen-openapiv2,v2.33.0))
 $(eval $(call tool,protoc-gen-go-grpc,google.golang.org/grpc/cmd/protoc-gen-go-grpc,v1.6.2))
