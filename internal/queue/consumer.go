@@ -1,10 +1,10 @@
 package queue
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
-	"strings"
 	"sync"
 	"time"
 
@@ -14,26 +14,34 @@ import (
 const (
 	// atOnce is how many entries are handed out together.
 	atOnce = 1000
-	// block is how long a read waits for new entries, and so how late an end is noticed.
-	block = time.Second
-	// claimAfter is for how long an entry has to have been with a consumer that is silent, and claimEvery how often
-	// it is looked for.
-	claimAfter = 10 * time.Second
-	claimEvery = 3 * time.Second
-	// forgetAfter is when a consumer that has nothing is taken off the group's list.
-	forgetAfter = time.Hour
 
 	firstPause   = 100 * time.Millisecond
 	longestPause = 5 * time.Second
 )
 
+// times are how long things take.
+type times struct {
+	// block is how long a read waits for new entries, and so how late an end is noticed. answer is how much later Redis
+	// may answer it.
+	block, answer time.Duration
+	// claimAfter is for how long an entry has to have been with a consumer that is silent, and claimEvery how often
+	// such entries are looked for.
+	claimAfter, claimEvery time.Duration
+	// forgetAfter is when a consumer that has nothing is taken off the group's list.
+	forgetAfter time.Duration
+}
+
+var usual = times{
+	block: time.Second, answer: 3 * time.Second, claimAfter: 10 * time.Second, claimEvery: 3 * time.Second, forgetAfter: time.Hour,
+}
+
 // An Outcome says what became of an entry.
 type Outcome int
 
-// The outcomes.
+// The outcomes. What nobody has decided on is tried again.
 const (
-	Done  Outcome = iota // it is done, and durably so
-	Again                // it could not be done now: the work, or what it needs, is out
+	Again Outcome = iota // it could not be done now: the work, or what it needs, is out
+	Done                 // it is done, and durably so
 	Never                // it cannot be done, and goes to the dead letters
 )
 
@@ -56,6 +64,8 @@ type Consumer struct {
 	Now  func() time.Time
 	Wait func(context.Context, time.Duration) error
 	Log  *slog.Logger
+
+	times times // the usual ones where they are zero; tests have less
 }
 
 // Run takes entries until ctx is done, and returns when what is in hand is finished.
@@ -63,7 +73,7 @@ func (c *Consumer) Run(ctx context.Context) {
 	var streams sync.WaitGroup
 	for _, stream := range c.streams() {
 		streams.Go(func() {
-			s := &source{Consumer: c, stream: stream}
+			s := &source{Consumer: c, stream: stream, times: cmp.Or(c.times, usual)}
 			s.run(ctx)
 		})
 	}
@@ -74,6 +84,7 @@ func (c *Consumer) Run(ctx context.Context) {
 type source struct {
 	*Consumer
 	stream string
+	times  times
 	joined bool      // the group is there
 	tidied time.Time // when it last looked after what others left
 	ailing bool      // the last try failed; for the log
@@ -98,6 +109,9 @@ func (s *source) run(ctx context.Context) {
 			s.Log.WarnContext(ctx, "stream can't be read; trying again", "stream", s.stream, "error", err)
 		}
 		s.joined = s.joined && !redis.HasErrorPrefix(err, "NOGROUP") // somebody has emptied Redis
+		if cluster, ok := s.Client.(*redis.ClusterClient); ok {
+			cluster.ReloadState(ctx) // by itself it looks once a minute for who has taken the place of a dead master
+		}
 		if s.Wait(ctx, pause) != nil {
 			return
 		}
@@ -110,7 +124,7 @@ func (s *source) step(ctx context.Context) error {
 	if err := s.join(ctx); err != nil {
 		return err
 	}
-	if now := s.Now(); now.Sub(s.tidied) >= claimEvery {
+	if now := s.Now(); now.Sub(s.tidied) >= s.times.claimEvery {
 		if err := s.claim(ctx); err != nil {
 			return err
 		}
@@ -119,21 +133,27 @@ func (s *source) step(ctx context.Context) error {
 		}
 		s.tidied = now
 	}
-	read, err := s.Client.XReadGroup(ctx, &redis.XReadGroupArgs{
-		Group: s.Group, Consumer: s.Name, Streams: []string{s.stream, ">"}, Count: atOnce, Block: block,
-	}).Result()
-	if errors.Is(err, redis.Nil) {
-		return nil
-	}
-	if err != nil {
+	messages, err := s.read(ctx)
+	if err != nil || len(messages) == 0 {
 		return err
 	}
-	for _, stream := range read {
-		if err := s.handle(ctx, entries(s.stream, stream.Messages)); err != nil {
-			return err
-		}
+	return s.handle(ctx, entries(s.stream, messages))
+}
+
+// read waits for new entries. Left to itself the client would wait ten seconds more for a server that is silent.
+func (s *source) read(ctx context.Context) ([]redis.XMessage, error) {
+	ctx, cancel := context.WithTimeout(ctx, s.times.block+s.times.answer)
+	defer cancel()
+	streams, err := s.Client.XReadGroup(ctx, &redis.XReadGroupArgs{
+		Group: s.Group, Consumer: s.Name, Streams: []string{s.stream, ">"}, Count: atOnce, Block: s.times.block,
+	}).Result()
+	if errors.Is(err, redis.Nil) || err == nil && len(streams) == 0 {
+		return nil, nil
 	}
-	return nil
+	if err != nil {
+		return nil, err
+	}
+	return streams[0].Messages, nil
 }
 
 // join makes the group where there is none, which begins with the stream's first entry.
@@ -153,7 +173,7 @@ func (s *source) join(ctx context.Context) error {
 func (s *source) claim(ctx context.Context) error {
 	for start := "0-0"; ; {
 		messages, next, err := s.Client.XAutoClaim(ctx, &redis.XAutoClaimArgs{
-			Stream: s.stream, Group: s.Group, Consumer: s.Name, MinIdle: claimAfter, Start: start, Count: atOnce,
+			Stream: s.stream, Group: s.Group, Consumer: s.Name, MinIdle: s.times.claimAfter, Start: start, Count: atOnce,
 		}).Result()
 		if err != nil {
 			return err
@@ -178,18 +198,22 @@ func (s *source) handle(ending context.Context, left []Entry) error {
 		verdicts := s.Handle(ctx, left)
 		var again []Entry
 		var over []string
-		for i, verdict := range verdicts {
+		for i, entry := range left {
+			var verdict Verdict
+			if i < len(verdicts) {
+				verdict = verdicts[i]
+			}
 			switch verdict.Outcome {
 			case Again:
-				again = append(again, left[i])
+				again = append(again, entry)
 				continue
 			case Never:
-				if err := s.bury(ctx, left[i], verdict); err != nil {
+				if err := s.bury(ctx, entry, verdict); err != nil {
 					return err // it is claimed again
 				}
 			case Done:
 			}
-			over = append(over, left[i].ID)
+			over = append(over, entry.ID)
 		}
 		if len(over) > 0 {
 			if err := s.Client.XAck(ctx, s.stream, s.Group, over...).Err(); err != nil {
@@ -203,67 +227,4 @@ func (s *source) handle(ending context.Context, left []Entry) error {
 			return err
 		}
 	}
-}
-
-// tidy trims the stream of what every group has acknowledged, and forgets consumers that are long gone.
-func (s *source) tidy(ctx context.Context) error {
-	groups, err := s.Client.XInfoGroups(ctx, s.stream).Result()
-	if err != nil {
-		return err
-	}
-	oldest := ""
-	for _, group := range groups {
-		needed := group.LastDeliveredID
-		if group.Pending > 0 {
-			pending, err := s.Client.XPending(ctx, s.stream, group.Name).Result()
-			if err != nil {
-				return err
-			}
-			if pending.Count > 0 {
-				needed = pending.Lower
-			}
-		}
-		if oldest == "" || before(needed, oldest) {
-			oldest = needed
-		}
-	}
-	if oldest != "" && oldest != "0-0" {
-		if err := s.Client.XTrimMinIDApprox(ctx, s.stream, oldest, 0).Err(); err != nil {
-			return err
-		}
-	}
-	return s.forget(ctx)
-}
-
-// forget takes consumers off the list that have nothing and are long silent: every process has a name of its own.
-func (s *source) forget(ctx context.Context) error {
-	consumers, err := s.Client.XInfoConsumers(ctx, s.stream, s.Group).Result()
-	if err != nil {
-		return err
-	}
-	for _, consumer := range consumers {
-		if consumer.Pending == 0 && consumer.Idle > forgetAfter && consumer.Name != s.Name {
-			if err := s.Client.XGroupDelConsumer(ctx, s.stream, s.Group, consumer.Name).Err(); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-// before tells whether one id, milliseconds-number, is lower than another.
-func before(a, b string) bool {
-	millisA, numberA, _ := strings.Cut(a, "-")
-	millisB, numberB, _ := strings.Cut(b, "-")
-	if order := compareDigits(millisA, millisB); order != 0 {
-		return order < 0
-	}
-	return compareDigits(numberA, numberB) < 0
-}
-
-func compareDigits(a, b string) int {
-	if len(a) != len(b) { // no leading zeros
-		return len(a) - len(b)
-	}
-	return strings.Compare(a, b)
 }

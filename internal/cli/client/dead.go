@@ -41,18 +41,18 @@ func (f streamFlags) each(ctx context.Context, fn func(q queue.Queue, d queue.De
 		return fmt.Errorf("the dead letters can't be read: %w", err)
 	}
 	for after := ""; after != last; {
-		page, err := q.Dead(ctx, after, letters)
+		page, err := q.Dead(ctx, after, last, letters)
 		if err != nil {
 			return fmt.Errorf("the dead letters can't be read: %w", err)
 		}
 		for _, d := range page {
-			if more, err := fn(q, d); err != nil || !more || d.ID == last {
+			if more, err := fn(q, d); err != nil || !more {
 				return err
 			}
 			after = d.ID
 		}
 		if len(page) < letters {
-			return nil // the last one is gone
+			return nil
 		}
 	}
 	return nil
@@ -133,7 +133,7 @@ func (c *retryDead) Run(ctx context.Context, console *cli.Console) error {
 	if len(c.Letter) == 0 && !c.All && c.Reason == "" {
 		return errors.New("say which ones: their letters, --reason REASON, or --all")
 	}
-	left := slices.Clone(c.Letter)
+	left, wholly := slices.Clone(c.Letter), true
 	retried := int64(0)
 	err := c.each(ctx, func(q queue.Queue, d queue.Dead) (bool, error) {
 		at := slices.Index(left, d.ID)
@@ -143,18 +143,27 @@ func (c *retryDead) Run(ctx context.Context, console *cli.Console) error {
 		if at >= 0 {
 			left = slices.Delete(left, at, at+1)
 		}
-		if err := q.Retry(ctx, d); err != nil {
+		err := q.Retry(ctx, d)
+		switch {
+		case errors.Is(err, queue.ErrNowhere):
+			wholly = false
+			console.Notef("incentives: %s can't be put back: %v", d.ID, err)
+		case err != nil:
 			return false, fmt.Errorf("%s can't be put back: %w", d.ID, err)
+		default:
+			retried++
 		}
-		retried++
-		return true, nil
+		return len(left) > 0 || c.All || c.Reason != "", nil
 	})
 	if err != nil {
 		return err
 	}
 	console.Printf("%s put back.\n", cli.Count(retried))
-	if len(left) > 0 {
-		console.Notef("incentives: there are no dead letters %s", left)
+	for _, letter := range left {
+		wholly = false
+		console.Notef("incentives: there is no dead letter %s", letter)
+	}
+	if !wholly {
 		return cli.ErrPartial
 	}
 	return nil
