@@ -38,7 +38,7 @@ func (m Month) Next() Month { return m + 1 }
 
 // Start is the moment that m begins in a time zone.
 func (m Month) Start(zone *time.Location) time.Time {
-	return time.Date(m.Year(), m.Month(), 1, 0, 0, 0, 0, zone)
+	return startOfDay(m.Year(), m.Month(), 1, zone)
 }
 
 // PayDate is when m is first paid: the 15th of the month after. Rule C1.

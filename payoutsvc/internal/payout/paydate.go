@@ -31,7 +31,7 @@ func (d PayDate) Pays(m Month) bool { return m < d.Month() }
 
 // Start is when the scheduler starts the run: 00:00 of the 15th in a time zone. Rule R1.
 func (d PayDate) Start(zone *time.Location) time.Time {
-	return time.Date(d.Month().Year(), d.Month().Month(), payDay, 0, 0, 0, 0, zone)
+	return startOfDay(d.Month().Year(), d.Month().Month(), payDay, zone)
 }
 
 // CanRun tells whether a run for d may start: not before d's month has begun

@@ -31,15 +31,9 @@ type Limit struct {
 // each a moment of that day in t.Zone, and for how many days after the last
 // one its earnings are recorded. Rule E6.
 func (t *Terms) YearTerms(first, last time.Time, lateDays int) {
-	t.YearStart = startOfDay(first, 0, t.Zone)
-	t.YearEnd = startOfDay(last, 1, t.Zone)
-	t.LateUntil = startOfDay(last, 1+lateDays, t.Zone)
-}
-
-// startOfDay is when the day begins that lies days after the one of t. Days
-// are counted on the calendar: they can have 23 or 25 hours.
-func startOfDay(t time.Time, days int, zone *time.Location) time.Time {
-	return time.Date(t.Year(), t.Month(), t.Day()+days, 0, 0, 0, 0, zone)
+	t.YearStart = startOfDay(first.Year(), first.Month(), first.Day(), t.Zone)
+	t.YearEnd = startOfDay(last.Year(), last.Month(), last.Day()+1, t.Zone)
+	t.LateUntil = startOfDay(last.Year(), last.Month(), last.Day()+1+lateDays, t.Zone)
 }
 
 // Limit is the limit in force in a month: zero while the plan is not approved. Rules C2, C5.

@@ -69,9 +69,6 @@ func (s *Scheduler) step(ctx context.Context) (wake time.Time) {
 		wake = now.Add(retryAfter)
 	}
 	for _, program := range s.programs {
-		if !program.HasPlans {
-			continue // there is nothing to pay. Rule P2
-		}
 		if err := s.startMissed(ctx, program, now); err != nil && ctx.Err() == nil {
 			s.Log.ErrorContext(ctx, "payout runs can't be scheduled now", "program", program.Name, "error", err)
 			continue

@@ -218,15 +218,13 @@ func TestR1_PlansvcIsOutAtStartUp(t *testing.T) {
 	w.checkStarted(t, "programs/utc 2026-02-15 at 2026-02-20T00:00:00Z")
 }
 
-func TestP2_ProgramsWithoutPlansHaveNoRuns(t *testing.T) {
-	p := program(t, "programs/none", "UTC")
+// A program that takes no plans any more may have taken some before, and they are paid.
+func TestP2_WhatAProgramTookIsPaidWhenItTakesNoMore(t *testing.T) {
+	p := program(t, "programs/closed", "UTC")
 	p.HasPlans = false
-	w := world{programs: []terms.Program{p}, broken: map[string]error{p.Name: errors.New("nobody has to ask")}}
+	w := world{programs: []terms.Program{p}, stored: map[string]payout.PayDate{p.Name: payDate(t, "2026-01-15")}}
 	w.live(t, "2026-02-14T00:00:00Z", "2026-02-16T00:00:00Z")
-	w.checkStarted(t)
-	if w.logged("can't be scheduled") > 0 {
-		t.Errorf("logged %s, want nothing about a program that is not paid", w.log.String())
-	}
+	w.checkStarted(t, "programs/closed 2026-02-15 at 2026-02-15T00:00:00Z")
 }
 
 func TestScheduler_NoticesNewPrograms(t *testing.T) {
