@@ -1,4 +1,4 @@
-# `make test` and `make demo` need Go alone; the other targets install the tools that they need into .tools.
+# `make demo` needs Go alone, `make test` a redis-server, too; the other targets install the tools that they need into .tools.
 
 TOOLS     := .tools
 BUF       := $(TOOLS)/buf
@@ -26,13 +26,20 @@ demo: ## a month from plan to payout in a temporary store, printed as a statemen
 	go run . demo
 
 .PHONY: test
-test: ## run all tests
+test: redis ## run all tests
 	go test ./...
+
+# The tests start servers of their own. On Debian, root has the command installed here.
+.PHONY: redis
+redis:
+	@command -v redis-server >/dev/null || { test "$$(id -u)" = 0 && command -v apt-get >/dev/null && apt-get update && \
+		apt-get install --yes --no-install-recommends redis-server; } || \
+		{ echo "The tests need redis-server, of Redis 7 or later. On Debian: sudo apt-get install redis-server" >&2; exit 1; }
 
 # As a flag of every go command, so that the servers which tests build and start are watched, too: this is why
 # continuous integration runs the slow tests of whole servers here a second time.
 .PHONY: race
-race: ## run all tests under the race detector (needs gcc)
+race: redis ## run all tests under the race detector (needs gcc)
 	GOFLAGS="$$(go env GOFLAGS) -race" GORACE=halt_on_error=1 go test ./...
 
 # go test prints the figures, awk holds them against COVERAGE.
