@@ -1,6 +1,7 @@
 package redisstore
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -48,7 +49,7 @@ func (s settings) checkHost(ctx context.Context, host string) error {
 		}
 		return fmt.Errorf("%s: %w", host, unreachable(err))
 	}
-	mode := field(info, "redis_mode")
+	mode := cmp.Or(field(info, "redis_mode"), field(info, "server_mode")) // as Valkey says
 	for kind, its := range modes {
 		if its == mode && kind != s.kind {
 			return fmt.Errorf("%s is %s: its URL begins with %s://", host, names[kind], schemeOf(kind, s.tls))

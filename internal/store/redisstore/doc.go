@@ -27,5 +27,6 @@
 //   - A replica answers nothing, also if it was the master a moment ago.
 //   - No call takes longer than some seconds, whatever the server and the network do.
 //
-// While a Cluster moves a slot from one node to another, calls on its partitions wait until it has arrived.
+// While a Cluster moves a slot from one node to another, calls on its partitions wait until it has arrived. Valkey will do
+// for Redis.
 package redisstore
