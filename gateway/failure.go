@@ -29,7 +29,10 @@ func (f failures) status(ctx context.Context, err error) *status.Status {
 		s, _ := rpc.Status(err)
 		return s
 	}
-	s := status.Convert(err)
+	s, ok := rpc.Carried(err)
+	if !ok {
+		s = status.Convert(err)
+	}
 	if reasonOf(s) != "" {
 		return showable(s)
 	}

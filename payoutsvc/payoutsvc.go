@@ -77,7 +77,7 @@ func Run(ctx context.Context, config Config) (err error) {
 		return fmt.Errorf("payoutsvc: plansvc at %q: %w", config.Plansvc, err)
 	}
 	defer plansvc.Close()
-	streams, err := config.Streams.dial()
+	streams, err := config.dial()
 	if err != nil {
 		return fmt.Errorf("payoutsvc: %w", err)
 	}

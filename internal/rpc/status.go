@@ -45,7 +45,7 @@ func Status(err error) (s *status.Status, hidden bool) {
 			return fromFault(refusal), false
 		}
 	}
-	if s, ok := carried(err); ok {
+	if s, ok := Carried(err); ok {
 		return s, false
 	}
 	switch {
@@ -79,7 +79,7 @@ func fromFault(e *fault.Error) *status.Status {
 		}
 		details = append(details, request)
 	}
-	if code == codes.Unavailable || code == codes.ResourceExhausted {
+	if code == codes.Unavailable { // and not for what is too much: that has to be sent otherwise
 		details = append(details, &errdetails.RetryInfo{RetryDelay: durationpb.New(retryDelay)})
 	}
 	s, err := status.New(code, text(e.Message)).WithDetails(details...)
@@ -92,9 +92,9 @@ func fromFault(e *fault.Error) *status.Status {
 // text is s in UTF-8: a status with a text that is none would lose its details on the way.
 func text(s string) string { return strings.ToValidUTF8(s, "\uFFFD") }
 
-// carried is the status in err's chain, as it is: status.FromError would add the
+// Carried is the status in err's chain, as it is: status.FromError would add the
 // texts around it to its message, such as gRPC's own about attempts.
-func carried(err error) (s *status.Status, ok bool) {
+func Carried(err error) (s *status.Status, ok bool) {
 	carrier, ok := errors.AsType[interface {
 		error
 		GRPCStatus() *status.Status
@@ -109,7 +109,7 @@ func carried(err error) (s *status.Status, ok bool) {
 // FromStatus is the *fault.Error that a status was made from, where err is a
 // status of one of the kinds of refusal; else it is err.
 func FromStatus(err error) error {
-	s, ok := carried(err)
+	s, ok := Carried(err)
 	if !ok {
 		return err
 	}

@@ -47,7 +47,7 @@ func TestStatus_FaultSurvivesTheCall(t *testing.T) {
 			{fault.Exists, codes.AlreadyExists, false},
 			{fault.State, codes.FailedPrecondition, false},
 			{fault.Conflict, codes.Aborted, false},
-			{fault.Limit, codes.ResourceExhausted, true},
+			{fault.Limit, codes.ResourceExhausted, false},
 			{fault.Denied, codes.PermissionDenied, false},
 			{fault.Unauthenticated, codes.Unauthenticated, false},
 			{fault.Unavailable, codes.Unavailable, true},

@@ -128,7 +128,9 @@ func (c *importEarnings) rejectedPath() string {
 // finish keeps the rejected lines, and says what became of all.
 func (c *importEarnings) finish(work *importing, failed error) error {
 	if work.rejects != nil {
-		failed = errors.Join(failed, work.rejects.Close(failed == nil))
+		var err error
+		work.kept, err = work.rejects.Close()
+		failed = errors.Join(failed, err)
 	}
 	if failed != nil && work.line == 0 {
 		return failed
@@ -151,8 +153,8 @@ func (c *importEarnings) finish(work *importing, failed error) error {
 	if work.Rejected == 0 {
 		return nil
 	}
-	if path := c.rejectedPath(); path != "" {
-		work.console.Notef("The rejected lines are in %s: mend them there, and import that file.", path)
+	if work.kept != "" {
+		work.console.Notef("The rejected lines are in %s: mend them there, and import that file.", work.kept)
 	} else {
 		work.console.Notef("The rejected lines are kept nowhere; --rejected FILE keeps them.")
 	}
@@ -173,6 +175,7 @@ type importing struct {
 	file     string
 	progress *cli.Progress
 	rejects  *earningcsv.Rejects // nil where they are kept nowhere
+	kept     string              // where they are in the end
 	line     int                 // the last one with an outcome
 }
 

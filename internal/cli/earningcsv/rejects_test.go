@@ -12,24 +12,26 @@ import (
 func TestRejects(t *testing.T) {
 	tests := []struct {
 		name   string
-		before string // what an earlier import left
+		before []string // what earlier imports left
 		lines  []string
-		whole  bool
-		want   string // "" where no file is to be there
+		at     string // where the lines are then, "" where there is none
+		want   string // what is there
 	}{
-		{"some lines", "", []string{"a\r\n", "b"}, true, "header\na\r\nb\n"},
-		{"some lines replace earlier ones", "old", []string{"a\n"}, true, "header\na\n"},
-		{"no line", "", nil, true, ""},
-		{"no line removes earlier ones", "old", nil, true, ""},
-		{"stopped without a line leaves earlier ones", "old", nil, false, "old"},
-		{"stopped with a line", "old", []string{"a\n"}, false, "header\na\n"},
+		{"some lines", nil, []string{"a\r\n", "b"}, "april.csv.rejected", "header\na\r\nb\n"},
+		{"some lines beside others, which somebody may be mending", []string{"old"}, []string{"a\n"}, "april.csv.rejected.2", "header\na\n"},
+		{"beside several", []string{"old", "older"}, []string{"a\n"}, "april.csv.rejected.3", "header\na\n"},
+		{"the same lines", []string{"header\na\n"}, []string{"a\n"}, "april.csv.rejected", "header\na\n"},
+		{"others of the same length", []string{"header\nb\n"}, []string{"a\n"}, "april.csv.rejected.2", "header\na\n"},
+		{"no line", nil, nil, "", ""},
+		{"no line leaves others", []string{"old"}, nil, "", ""},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			folder := t.TempDir()
 			path := filepath.Join(folder, "april.csv.rejected")
-			if test.before != "" {
-				if err := os.WriteFile(path, []byte(test.before), 0o600); err != nil {
+			places := []string{path, path + ".2", path + ".3"}
+			for i, text := range test.before {
+				if err := os.WriteFile(places[i], []byte(text), 0o600); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -40,12 +42,20 @@ func TestRejects(t *testing.T) {
 			for _, line := range test.lines {
 				rejects.Add(line)
 			}
-			if err := rejects.Close(test.whole); err != nil {
+			at, err := rejects.Close()
+			if err != nil {
 				t.Fatalf("Close: %v", err)
 			}
-			got, _ := os.ReadFile(path)
-			if string(got) != test.want {
+			if got := strings.TrimPrefix(at, folder+string(filepath.Separator)); got != test.at {
+				t.Errorf("the lines are in %q, want %q", got, test.at)
+			}
+			if got, _ := os.ReadFile(at); string(got) != test.want {
 				t.Errorf("file = %q, want %q", got, test.want)
+			}
+			for i, text := range test.before {
+				if got, _ := os.ReadFile(places[i]); string(got) != text {
+					t.Errorf("%s = %q, want it as it was: %q", places[i], got, text)
+				}
 			}
 			left, err := filepath.Glob(filepath.Join(folder, ".*"))
 			if err != nil || len(left) > 0 {

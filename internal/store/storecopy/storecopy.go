@@ -12,6 +12,7 @@
 package storecopy
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -233,7 +234,7 @@ func (c *Copy) compare(ctx context.Context, p store.Partition, compared func(int
 			return a.String() + ", which the copy lacks", nil
 		case a.collection != b.collection || a.ID != b.ID:
 			return min(a.String(), b.String()) + ", which one of them lacks", nil
-		case string(a.Value) != string(b.Value):
+		case !bytes.Equal(a.Value, b.Value):
 			return a.String() + ", whose values differ", nil
 		}
 	}

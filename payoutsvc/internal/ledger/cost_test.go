@@ -59,6 +59,11 @@ func TestRunCostsWhatIsDue(t *testing.T) {
 			t.Errorf("with history a run costs another number of calls (-without +with):\n%s", diff)
 		}
 
+		counted := &tap{DB: db}
+		if _, err := ledger.New(counted).Run(t.Context(), w.runName("2026-07-15")); err != nil || counted.all != 1 {
+			t.Errorf("to look at a finished run took %d calls, %v; want 1", counted.all, err)
+		}
+
 		// All plans at once: a page, and not a plan, is what a commit takes.
 		earn(history, "2026-06")
 		many := w.cost("2026-08-15", history)

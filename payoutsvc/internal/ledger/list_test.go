@@ -150,13 +150,15 @@ func TestPayouts(t *testing.T) {
 				w.record(w.entry(plan, "", "2026-03", 1_00), w.entry(plan, "", "2026-04", 2_00))
 			}
 		}
+		longer := w.plan("p30", 100_00) // a name that begins as another partner's
+		w.record(w.entry(longer, "", "2026-03", 1_00), w.entry(longer, "", "2026-04", 2_00))
 		w.run("2026-04-15")
 		w.run("2026-05-15")
 		for _, plan := range w.plans.names() {
 			all = append(all, plan+" 2026-04-15 USD 1.00", plan+" 2026-05-15 USD 2.00")
 		}
 		confirmed := "partners/p3/plans/azure.coop.fy26"
-		for _, plan := range []string{confirmed, "partners/p7/plans/azure.growth.fy26"} {
+		for _, plan := range []string{confirmed, longer, "partners/p7/plans/azure.growth.fy26"} {
 			if _, err := w.ledger.UpdatePayout(t.Context(), plan, date("2026-05-15"), func(p *payout.Payout) error { return p.Confirm("moved", w.now) }); err != nil {
 				t.Fatal(err)
 			}
@@ -169,7 +171,7 @@ func TestPayouts(t *testing.T) {
 			}
 			return lines
 		}
-		moved := []string{confirmed + " 2026-05-15 USD 2.00", "partners/p7/plans/azure.growth.fy26 2026-05-15 USD 2.00"}
+		moved := []string{confirmed + " 2026-05-15 USD 2.00", longer + " 2026-05-15 USD 2.00", "partners/p7/plans/azure.growth.fy26 2026-05-15 USD 2.00"}
 		scheduled := slices.DeleteFunc(only("2026-05-15"), func(line string) bool { return slices.Contains(moved, line) })
 		for nth, test := range []struct {
 			name  string

@@ -136,6 +136,28 @@ func TestR1_StartedAtOnce(t *testing.T) {
 	})
 }
 
+// What a clock that was ahead has started, and found nothing to pay, is started again when its time has come.
+func TestR1_StartedByAClockThatWasAhead(t *testing.T) {
+	onEach(t, func(t *testing.T, db store.DB) {
+		w := newWorld(t, db, "azure")
+		plan := w.plan("contoso", 100_00)
+		request := ledger.StartRequest{RunName: w.runName("2026-05-15"), Now: w.now.AddDate(0, 4, 0), Scheduled: true}
+		if _, err := w.ledger.Start(t.Context(), request); err != nil {
+			t.Fatal(err)
+		}
+		w.run("2026-05-15")
+		w.earn(plan, "2026-04", 10_00)
+		request.Now = w.now
+		if _, err := w.ledger.Start(t.Context(), request); err != nil {
+			t.Fatal(err)
+		}
+		run, err := w.worker(w.ledger).Work(t.Context(), request.RunName)
+		if err != nil || run.PayoutsCount != 1 {
+			t.Errorf("scheduled in its time: %+v, %v; want its payout", run, err)
+		}
+	})
+}
+
 // What another process does to a run while one starts it is not undone.
 func TestR1_StartedMeanwhile(t *testing.T) {
 	onEach(t, func(t *testing.T, db store.DB) {

@@ -18,6 +18,9 @@ type StartRequest struct {
 	Scheduled bool // by the scheduler: LastScheduled will tell
 }
 
+// clockSkew is by how much clocks may differ that are not taken for wrong.
+const clockSkew = time.Hour
+
 // Start creates a run, or starts it again, on whatever it has not paid. A run
 // that is at work is returned as it is. Whether a run for the pay date may start
 // is the caller's to ask: [payout.PayDate.CanRun]. Nothing is paid before Work.
@@ -48,7 +51,11 @@ func (l *Ledger) start(ctx context.Context, key runKey, r StartRequest) (Run, er
 		return Run{}, err
 	}
 	if r.Scheduled && r.PayDate <= last && values[0] != nil {
-		return decode[Run](key.header(), values[0]) // another scheduler was faster
+		run, err := decode[Run](key.header(), values[0])
+		if err != nil || !run.StartTime.After(r.Now.Add(clockSkew)) {
+			return run, err // another scheduler was faster
+		}
+		// It was started by a clock that was ahead, when less had been earned.
 	}
 	var b store.Batch
 	run, err := l.startRun(ctx, &b, started{key: key, request: r, header: values[0]})

@@ -26,7 +26,7 @@ func (s *Service) GetEarning(ctx context.Context, request *payoutv1.GetEarningRe
 	return wireEarning(plan, earning), nil
 }
 
-// ListEarnings lists a plan's earnings by id. A plan that is not known has none.
+// ListEarnings lists a plan's earnings by id.
 func (s *Service) ListEarnings(ctx context.Context, request *payoutv1.ListEarningsRequest) (*payoutv1.ListEarningsResponse, error) {
 	var v fault.Violations
 	plan := request.GetParent()
@@ -46,6 +46,9 @@ func (s *Service) ListEarnings(ctx context.Context, request *payoutv1.ListEarnin
 		}
 	}
 	earnings, next, err := s.Ledger.Earnings(ctx, query)
+	if err == nil && len(earnings) == 0 {
+		_, err = s.termsOf(ctx, plan) // no earning is another answer than no plan
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -53,6 +53,9 @@ func (s *Service) ListPayouts(ctx context.Context, request *payoutv1.ListPayouts
 		narrow(&query, filter)
 	}
 	payouts, next, err := s.Ledger.Payouts(ctx, query)
+	if err == nil && len(payouts) == 0 && query.Partner != "" && query.Plan != "" {
+		_, err = s.termsOf(ctx, request.GetParent()) // no payout is another answer than no plan
+	}
 	if err != nil {
 		return nil, err
 	}

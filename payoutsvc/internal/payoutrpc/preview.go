@@ -32,6 +32,11 @@ func (s *Service) PreviewPayoutRun(
 	if _, err := s.Terms.Program(ctx, program); err != nil {
 		return nil, err
 	}
+	if plan != "" {
+		if _, err := s.termsOf(ctx, plan); err != nil {
+			return nil, err // nothing to pay is another answer than no plan
+		}
+	}
 	preview, err := s.Ledger.Preview(ctx, s.Terms, ledger.PreviewQuery{
 		RunName: ledger.RunName{Program: program, PayDate: date}, Plan: plan, Now: s.Clock(), Page: page,
 	})

@@ -75,6 +75,9 @@ func (s *Service) ListPayoutRuns(
 		return nil, err
 	}
 	runs, next, err := s.Ledger.Runs(ctx, ledger.RunsQuery{Program: request.GetParent(), Page: page})
+	if err == nil && len(runs) == 0 {
+		_, err = s.Terms.Program(ctx, request.GetParent()) // no run is another answer than no program
+	}
 	if err != nil {
 		return nil, err
 	}

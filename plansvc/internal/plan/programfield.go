@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"path"
 	"slices"
 	"strings"
 	"time"
@@ -122,17 +123,20 @@ func (y ProgramYear) isRange() bool {
 	return y.StartDate.Valid() && y.EndDate.Valid() && !y.EndDate.Before(y.StartDate)
 }
 
-// checkTimeZone admits the zones that every machine has. "Local" and
-// "localtime" are another one on each, and the variants below "posix" and
-// "right" are only on some.
-func checkTimeZone(v *fault.Violations, path, name string) {
-	checkPresent(v, path, name)
-	if name == "" || !checkLength(v, path, name, maxTimeZone) {
+// checkTimeZone admits the zones that every machine has, by their names. "Local"
+// and "localtime" are another one on each, "Factory" says that nobody has chosen
+// one, and the variants below "posix" and "right" are only on some. A name that
+// is a way through folders, such as "America//Lima", is none, though it may load.
+func checkTimeZone(v *fault.Violations, field, name string) {
+	checkPresent(v, field, name)
+	if name == "" || !checkLength(v, field, name, maxTimeZone) {
 		return
 	}
 	_, err := time.LoadLocation(name)
-	if err != nil || strings.EqualFold(name, "local") || name == "localtime" || strings.HasPrefix(name, "posix") || strings.HasPrefix(name, "right/") {
-		v.Add(path, "TIME_ZONE_UNKNOWN", "%q is not an IANA time zone, such as America/Los_Angeles", name)
+	odd := strings.EqualFold(name, "local") || name == "localtime" || name == "Factory" || path.Clean(name) != name ||
+		strings.HasPrefix(name, "posix") || strings.HasPrefix(name, "right/")
+	if err != nil || odd {
+		v.Add(field, "TIME_ZONE_UNKNOWN", "%q is not an IANA time zone, such as America/Los_Angeles", name)
 	}
 }
 

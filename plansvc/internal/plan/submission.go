@@ -132,15 +132,17 @@ func (p *Plan) checkCampaign(v *fault.Violations, campaign *Campaign, program *P
 
 // checkLimit admits a monthly limit: an amount of the plan's currency above zero.
 func (p *Plan) checkLimit(v *fault.Violations, path string, limit money.Money) {
-	switch {
-	case isMissing(limit):
+	if isMissing(limit) {
 		v.Add(path, "FIELD_REQUIRED", "is required")
-	case !money.Check(v, path, limit):
-	case limit.Sign() <= 0:
-		v.Add(path, "AMOUNT_NOT_POSITIVE", "%s is not above zero", limit)
-	default:
-		p.checkCurrencyOf(v, path, limit)
+		return
 	}
+	if !money.Check(v, path, limit) {
+		return
+	}
+	if limit.Sign() <= 0 {
+		v.Add(path, "AMOUNT_NOT_POSITIVE", "%s is not above zero", limit)
+	}
+	p.checkCurrencyOf(v, path, limit)
 }
 
 // checkCurrencyOf admits an amount of the plan's currency; a plan without one is answered for that.
