@@ -174,7 +174,7 @@ func TestR1_StartedMeanwhile(t *testing.T) {
 		if run := start("2026-05-15", func() { w.run("2026-05-15") }); run.Generation != 2 || run.PayoutsCount != 1 {
 			t.Errorf("started, worked and finished meanwhile, it is %+v; want it started again, with its payout", run)
 		}
-		start("2026-03-15", func() { start("2026-07-15", func() {}) })
+		start("2026-06-15", func() { start("2026-07-15", func() {}) })
 		if last, err := w.ledger.LastScheduled(t.Context(), "programs/azure"); err != nil || last != date("2026-07-15") {
 			t.Errorf("the last scheduled is %s, %v; want July's, which was started meanwhile", last, err)
 		}
