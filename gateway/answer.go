@@ -22,8 +22,8 @@ type lines struct {
 	begun   bool
 }
 
-// copy passes on answers until the stream ends.
-func (l *lines) copy(stream grpc.ClientStream, b *binding) error {
+// copy passes on answers until the stream ends, each when complete has seen it.
+func (l *lines) copy(stream grpc.ClientStream, b *binding, complete func(proto.Message)) error {
 	for {
 		answer := b.answer.New().Interface()
 		err := stream.RecvMsg(answer)
@@ -33,6 +33,7 @@ func (l *lines) copy(stream grpc.ClientStream, b *binding) error {
 		if err != nil {
 			return err
 		}
+		complete(answer)
 		if err := l.line("result", answer); err != nil {
 			return err
 		}

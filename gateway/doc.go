@@ -7,6 +7,8 @@
 //     a body that the call does not know is refused by its name, and so is a value
 //     that its field cannot hold, or a name that is not the path's; all of them at
 //     once.
+//     In a batch of earnings a value that a field cannot hold is the outcome of its
+//     earning alone, as it is over gRPC (rule E3).
 //   - Every error is a google.rpc.Status with an ErrorInfo: {"code", "message",
 //     "details"}. The HTTP status follows from the code, as grpc-gateway maps it,
 //     but MESSAGE_TOO_LARGE is 413, since 429 would invite to send it again.

@@ -19,13 +19,20 @@ import (
 // line that is no request, or when nobody wants more of it.
 type feed struct {
 	*binding
-	requests chan proto.Message // of the lines, in order; closed after the last
-	failure  error              // why there are no more, once requests is closed
+	requests chan line // in order; closed after the last
+	failure  error     // why there are no more, once requests is closed
+	untold   untold    // of the requests that were sent
+}
+
+// A line is one request, and what of it can't be read.
+type line struct {
+	request proto.Message
+	bad     unread
 }
 
 // feed begins to read a body until ctx is done.
 func (b *binding) feed(ctx context.Context, body io.Reader) *feed {
-	f := &feed{binding: b, requests: make(chan proto.Message)}
+	f := &feed{binding: b, requests: make(chan line)}
 	go func() {
 		f.failure = f.readLines(ctx, body)
 		close(f.requests)
@@ -40,20 +47,20 @@ func (f *feed) readLines(ctx context.Context, body io.Reader) error {
 	number := 0
 	for scanner.Scan() {
 		number++
-		line := bytes.TrimSpace(scanner.Bytes())
-		if len(line) == 0 {
+		text := bytes.TrimSpace(scanner.Bytes())
+		if len(text) == 0 {
 			continue
 		}
 		var v fault.Violations
 		request := f.request.New()
-		decode(&v, line, request)
+		bad := decodeBatch(&v, text, request)
 		if err := v.Err(); err != nil && scanner.Err() != nil {
 			break // the line has been cut off
 		} else if err != nil {
 			return onLine(number, err)
 		}
 		select {
-		case f.requests <- request.Interface():
+		case f.requests <- line{request: request.Interface(), bad: bad}:
 		case <-ctx.Done():
 			return nil
 		}
@@ -73,11 +80,12 @@ func (f *feed) send(ctx, stopping context.Context, stream grpc.ClientStream) err
 	defer func() { _ = stream.CloseSend() }() // it never fails
 	for {
 		select {
-		case request, ok := <-f.requests:
+		case next, ok := <-f.requests:
 			if !ok {
 				return f.failure
 			}
-			if stream.SendMsg(request) != nil {
+			f.untold.push(next.bad)
+			if stream.SendMsg(next.request) != nil {
 				return nil // the service has ended the stream, and says why to who receives
 			}
 		case <-stopping.Done():

@@ -105,7 +105,7 @@ func (m *mux) handle(b *binding) runtime.HandlerFunc {
 
 // call answers a call that is one message each way.
 func (m *mux) call(w http.ResponseWriter, r *http.Request, b *binding, params map[string]string) error {
-	request, err := b.read(w, r, params)
+	request, bad, err := b.read(w, r, params)
 	if err != nil {
 		return err
 	}
@@ -117,12 +117,13 @@ func (m *mux) call(w http.ResponseWriter, r *http.Request, b *binding, params ma
 	if err := b.conn.Invoke(ctx, b.name, request, answer); err != nil {
 		return err
 	}
+	bad.tell(answer)
 	body, err := answers().Marshal(answer)
 	if err != nil {
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
-	_, _ = w.Write(body) // the caller has gone
+	_, _ = w.Write(append(body, '\n')) // the caller has gone
 	return nil
 }
 

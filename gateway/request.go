@@ -17,30 +17,31 @@ import (
 )
 
 // read makes the request of a call, where it is one message, of the body, the
-// path and the query.
-func (b *binding) read(w http.ResponseWriter, r *http.Request, params map[string]string) (proto.Message, error) {
+// path and the query. Earnings of a batch that can't be read come back by themselves.
+func (b *binding) read(w http.ResponseWriter, r *http.Request, params map[string]string) (proto.Message, unread, error) {
 	body, err := b.readBody(w, r)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
+	var bad unread
 	var v fault.Violations
 	query := b.readQuery(&v, r, params)
 	message := b.request.New()
 	if content := b.content(message); content != nil {
-		decode(v.In(b.contentPath()), body, content)
+		bad = decodeBatch(v.In(b.contentPath()), body, content)
 	}
 	for _, name := range slices.Sorted(maps.Keys(params)) {
 		setPath(&v, message, name, params[name])
 	}
 	if err := v.Err(); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	request := message.Interface()
 	if err := runtime.PopulateQueryParameters(request, query, utilities.NewDoubleArray(nil)); err != nil {
-		return nil, fault.New(fault.Invalid, "QUERY_MALFORMED", "the query can't be read: %s", err)
+		return nil, nil, fault.New(fault.Invalid, "QUERY_MALFORMED", "the query can't be read: %s", err)
 	}
 	b.setMask(message, body)
-	return request, nil
+	return request, bad, nil
 }
 
 // setPath sets a field of a request to what the path of the call says. The body

@@ -7,6 +7,7 @@ import (
 	"net/http"
 
 	"google.golang.org/grpc"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/incentives-dev/incentives/internal/fault"
 	"github.com/incentives-dev/incentives/internal/rpc"
@@ -27,7 +28,7 @@ func (m *mux) stream(w http.ResponseWriter, r *http.Request, b *binding, params 
 // relayOne carries one request to the service and its answers back, until the
 // service ends or the gateway stops.
 func (m *mux) relayOne(r *http.Request, b *binding, params map[string]string, answers *lines) error {
-	request, err := b.read(answers.w, r, params)
+	request, _, err := b.read(answers.w, r, params)
 	if err != nil {
 		return err
 	}
@@ -41,7 +42,7 @@ func (m *mux) relayOne(r *http.Request, b *binding, params map[string]string, an
 		return err
 	}
 	defer context.AfterFunc(m.stopping, cancel)()
-	err = answers.copy(stream, b)
+	err = answers.copy(stream, b, func(proto.Message) {})
 	if err != nil && m.stopping.Err() != nil {
 		return rpc.Draining()
 	}
@@ -88,7 +89,7 @@ func (m *mux) relayMany(ctx context.Context, r *http.Request, feed *feed, answer
 	}
 	unsent := make(chan error, 1)
 	go func() { unsent <- feed.send(ctx, m.stopping, stream) }()
-	err = answers.copy(stream, feed.binding)
+	err = answers.copy(stream, feed.binding, feed.untold.tell)
 	cancel()
 	if reason := <-unsent; err == nil {
 		err = reason
