@@ -47,7 +47,7 @@ func (s *Service) ListEarnings(ctx context.Context, request *payoutv1.ListEarnin
 	}
 	earnings, next, err := s.Ledger.Earnings(ctx, query)
 	if err == nil && len(earnings) == 0 {
-		_, err = s.termsOf(ctx, plan) // no earning is another answer than no plan
+		err = s.checkExists(ctx, plan) // no earning is another answer than no plan
 	}
 	if err != nil {
 		return nil, err

@@ -3,7 +3,6 @@ package payoutrpc
 import (
 	"context"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/incentives-dev/incentives/internal/fault"
 	"github.com/incentives-dev/incentives/internal/listing"
@@ -11,11 +10,6 @@ import (
 	"github.com/incentives-dev/incentives/payoutsvc/internal/ledger"
 	"github.com/incentives-dev/incentives/payoutsvc/internal/payout"
 	payoutv1 "github.com/incentives-dev/incentives/proto/incentives/payout/v1"
-)
-
-const (
-	maxReference = 200  // characters
-	maxReason    = 2000 // characters
 )
 
 // GetPayout returns one payout.
@@ -54,7 +48,7 @@ func (s *Service) ListPayouts(ctx context.Context, request *payoutv1.ListPayouts
 	}
 	payouts, next, err := s.Ledger.Payouts(ctx, query)
 	if err == nil && len(payouts) == 0 && query.Partner != "" && query.Plan != "" {
-		_, err = s.termsOf(ctx, request.GetParent()) // no payout is another answer than no plan
+		err = s.checkExists(ctx, request.GetParent()) // no payout is another answer than no plan
 	}
 	if err != nil {
 		return nil, err
@@ -104,7 +98,7 @@ func payoutField(p payout.Payout, field string) any {
 func (s *Service) ConfirmPayout(ctx context.Context, request *payoutv1.ConfirmPayoutRequest) (*payoutv1.Payout, error) {
 	var v fault.Violations
 	plan, date := readPayout(&v, request.GetName())
-	checkText(&v, "reference", request.GetReference(), maxReference)
+	payout.CheckReference(&v, "reference", request.GetReference())
 	if err := v.Err(); err != nil {
 		return nil, err
 	}
@@ -115,7 +109,7 @@ func (s *Service) ConfirmPayout(ctx context.Context, request *payoutv1.ConfirmPa
 func (s *Service) FailPayout(ctx context.Context, request *payoutv1.FailPayoutRequest) (*payoutv1.Payout, error) {
 	var v fault.Violations
 	plan, date := readPayout(&v, request.GetName())
-	checkText(&v, "reason", request.GetReason(), maxReason)
+	payout.CheckReason(&v, "reason", request.GetReason())
 	if err := v.Err(); err != nil {
 		return nil, err
 	}
@@ -140,14 +134,4 @@ func (s *Service) update(
 		return nil, err
 	}
 	return wirePayout(p), nil
-}
-
-// checkText records in v that a text is blank, or has more characters than most.
-func checkText(v *fault.Violations, path, text string, most int) {
-	switch {
-	case strings.TrimSpace(text) == "":
-		v.Add(path, "FIELD_REQUIRED", "is required")
-	case utf8.RuneCountInString(text) > most:
-		v.Add(path, "FIELD_TOO_LONG", "is longer than %d characters", most)
-	}
 }

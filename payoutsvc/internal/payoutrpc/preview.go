@@ -33,7 +33,7 @@ func (s *Service) PreviewPayoutRun(
 		return nil, err
 	}
 	if plan != "" {
-		if _, err := s.termsOf(ctx, plan); err != nil {
+		if err := s.checkExists(ctx, plan); err != nil {
 			return nil, err // nothing to pay is another answer than no plan
 		}
 	}

@@ -144,6 +144,41 @@ func TestPreviewPayoutRun_Refused(t *testing.T) {
 	})
 }
 
+// A plan that can't be computed is a failure, also where it is the only one that is asked for; one that does
+// not exist is none.
+func TestR3_R4_PreviewOfAPlanWithoutTerms(t *testing.T) {
+	in(t, func(t *testing.T, o *office) {
+		o.earn(t, earning(contoso, "april", 4))
+		for _, plan := range []string{contoso, fabrikam} {
+			unreadable := approved(plan)
+			unreadable.TimeZone = "Mars/Olympus"
+			o.plansvc.SetPlan(unreadable)
+		}
+		for _, test := range []struct {
+			plan, want string
+			failures   []string
+		}{
+			{contoso, "OK", []string{contoso + " TERMS_UNREADABLE"}},
+			{fabrikam, "OK", nil}, // has earned nothing, so that nobody asks
+			{nowhere, "NotFound PLAN_NOT_FOUND", nil},
+		} {
+			response, err := o.PreviewPayoutRun(t.Context(), &payoutv1.PreviewPayoutRunRequest{Parent: "programs/azure", PayDate: the15th(5), Plan: test.plan})
+			var failures []string
+			for _, f := range response.GetFailures() {
+				failures = append(failures, f.GetPlan()+" "+f.GetReason())
+			}
+			if diff := cmp.Diff(test.failures, failures); diff != "" || told(err) != test.want || len(response.GetPayouts()) > 0 {
+				t.Errorf("%s: %s, want %s; failures (-want +got):\n%s", test.plan, told(err), test.want, diff)
+			}
+		}
+		for name, list := range map[string]lister{"earnings": o.earnings(fabrikam, ""), "payouts": o.payouts(fabrikam, "")} {
+			if _, _, err := list(t.Context(), 0, ""); err != nil {
+				t.Errorf("%s of a plan whose terms can't be understood: %s, want none of them", name, told(err))
+			}
+		}
+	})
+}
+
 // A page looks at so many plans, and can have fewer payouts, or none.
 func TestR4_PreviewPages(t *testing.T) {
 	in(t, func(t *testing.T, o *office) {

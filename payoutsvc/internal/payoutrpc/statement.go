@@ -7,6 +7,7 @@ import (
 	"github.com/incentives-dev/incentives/internal/listing"
 	"github.com/incentives-dev/incentives/internal/rpc"
 	"github.com/incentives-dev/incentives/payoutsvc/internal/payout"
+	"github.com/incentives-dev/incentives/payoutsvc/internal/terms"
 	payoutv1 "github.com/incentives-dev/incentives/proto/incentives/payout/v1"
 )
 
@@ -72,4 +73,13 @@ func (s *Service) termsOf(ctx context.Context, plan string) (payout.Terms, error
 		return payout.Terms{}, err
 	}
 	return answers[0].Terms, answers[0].Err
+}
+
+// checkExists fails with PLAN_NOT_FOUND where there is no such plan. There is one
+// also where its terms cannot be understood.
+func (s *Service) checkExists(ctx context.Context, plan string) error {
+	if _, err := s.termsOf(ctx, plan); fault.ReasonOf(err) != terms.Unreadable {
+		return err
+	}
+	return nil
 }

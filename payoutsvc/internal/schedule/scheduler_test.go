@@ -104,14 +104,14 @@ func (w *world) checkStarted(t *testing.T, want ...string) {
 // logged returns how many lines of the log hold a text.
 func (w *world) logged(text string) int { return strings.Count(w.log.String(), text) }
 
-// program is one with plans, created in January 2026.
+// program is one that was created in January 2026.
 func program(t *testing.T, name, zone string) terms.Program {
 	t.Helper()
 	location, err := time.LoadLocation(zone)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return terms.Program{Name: name, Zone: location, HasPlans: true, CreateTime: at("2026-01-20T00:00:00Z")}
+	return terms.Program{Name: name, Zone: location, CreateTime: at("2026-01-20T00:00:00Z")}
 }
 
 func payDate(t *testing.T, text string) payout.PayDate {
@@ -216,15 +216,6 @@ func TestR1_PlansvcIsOutAtStartUp(t *testing.T) {
 	w.at("2026-02-20T00:00:00Z", func() { w.outage = nil })
 	w.live(t, "2026-02-19T23:59:00Z", "2026-02-20T00:00:02Z")
 	w.checkStarted(t, "programs/utc 2026-02-15 at 2026-02-20T00:00:00Z")
-}
-
-// A program that takes no plans any more may have taken some before, and they are paid.
-func TestP2_WhatAProgramTookIsPaidWhenItTakesNoMore(t *testing.T) {
-	p := program(t, "programs/closed", "UTC")
-	p.HasPlans = false
-	w := world{programs: []terms.Program{p}, stored: map[string]payout.PayDate{p.Name: payDate(t, "2026-01-15")}}
-	w.live(t, "2026-02-14T00:00:00Z", "2026-02-16T00:00:00Z")
-	w.checkStarted(t, "programs/closed 2026-02-15 at 2026-02-15T00:00:00Z")
 }
 
 func TestScheduler_NoticesNewPrograms(t *testing.T) {

@@ -13,15 +13,15 @@ import (
 	planv1 "github.com/incentives-dev/incentives/proto/incentives/plan/v1"
 )
 
-// unreadable is the reason of an error that means: plansvc says what this
+// Unreadable is the reason of an error that means: plansvc says what this
 // payoutsvc does not know. It goes by when both are of one version again.
-const unreadable = "TERMS_UNREADABLE"
+const Unreadable = "TERMS_UNREADABLE"
 
 // answer is what plansvc said of one plan.
 func (c *Client) answer(wire *planv1.PlanTerms) ledger.PlanTerms {
 	terms, err := c.terms(wire)
 	if err != nil {
-		return ledger.PlanTerms{Err: fault.New(fault.Unavailable, unreadable, "the terms of %s cannot be understood: %v", wire.GetPlan(), err).
+		return ledger.PlanTerms{Err: fault.New(fault.Unavailable, Unreadable, "the terms of %s cannot be understood: %v", wire.GetPlan(), err).
 			With("plan", wire.GetPlan())}
 	}
 	return ledger.PlanTerms{Terms: terms}

@@ -12,7 +12,6 @@ import (
 type Program struct {
 	Name       string         // programs/{program}
 	Zone       *time.Location // that it counts days and months in; nil where this machine does not know it
-	HasPlans   bool           // without, there is nothing to pay
 	CreateTime time.Time
 }
 
@@ -28,7 +27,7 @@ func (c *Client) Program(ctx context.Context, name string) (Program, error) {
 	}
 	program := c.program(wire)
 	if program.Zone == nil {
-		return Program{}, fault.New(fault.Unavailable, unreadable, "the time zone %q of %s is not known on this machine", wire.GetTimeZone(), name)
+		return Program{}, fault.New(fault.Unavailable, Unreadable, "the time zone %q of %s is not known on this machine", wire.GetTimeZone(), name)
 	}
 	return program, nil
 }
@@ -53,7 +52,7 @@ func (c *Client) Programs(ctx context.Context) ([]Program, error) {
 }
 
 func (c *Client) program(wire *planv1.Program) Program {
-	program := Program{Name: wire.GetName(), HasPlans: wire.GetHasPlans(), CreateTime: wire.GetCreateTime().AsTime()}
+	program := Program{Name: wire.GetName(), CreateTime: wire.GetCreateTime().AsTime()}
 	if zone, err := c.zone(wire.GetTimeZone()); err == nil {
 		program.Zone = zone
 	}

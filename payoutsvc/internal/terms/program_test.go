@@ -34,23 +34,23 @@ func TestProgram(t *testing.T) {
 		if err != nil {
 			continue
 		}
-		want := terms.Program{Name: "programs/azure", Zone: time.FixedZone("Asia/Tokyo", 0), HasPlans: true, CreateTime: created}
+		want := terms.Program{Name: "programs/azure", Zone: time.FixedZone("Asia/Tokyo", 0), CreateTime: created}
 		if diff := cmp.Diff(want, got, byZoneName); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", test.name, diff)
 		}
 	}
 }
 
-func TestPrograms(t *testing.T) {
+func TestP2_Programs(t *testing.T) {
 	d := newDesk(t)
 	const many = 2500 // of which plansvc returns 1,000 at once
 	for i := range many {
 		d.plansvc.SetProgram(program(fmt.Sprintf("programs/p%04d", i), "Europe/Berlin"))
 	}
 	d.plansvc.SetProgram(program("programs/p0007", "Mars/Olympus"))
-	none := program("programs/p0008", "UTC")
-	none.HasPlans = false
-	d.plansvc.SetProgram(none)
+	closed := program("programs/p0008", "UTC")
+	closed.HasPlans = false // it takes no more plans, and what it took is paid. Rule P2
+	d.plansvc.SetProgram(closed)
 	got, err := d.Programs(t.Context())
 	if err != nil || len(got) != many {
 		t.Fatalf("%d programs, %v, want %d", len(got), err, many)
@@ -59,8 +59,8 @@ func TestPrograms(t *testing.T) {
 		if want := fmt.Sprintf("programs/p%04d", i); p.Name != want {
 			t.Fatalf("program %d is %s, want %s", i, p.Name, want)
 		}
-		if (p.Zone == nil) != (i == 7) || p.HasPlans != (i != 8) || !p.CreateTime.Equal(created) {
-			t.Errorf("%+v, want its zone unless it is not known here, has_plans and create_time", p)
+		if (p.Zone == nil) != (i == 7) || !p.CreateTime.Equal(created) {
+			t.Errorf("%+v, want its zone unless it is not known here, and create_time", p)
 		}
 	}
 
