@@ -57,14 +57,16 @@ func TestE3_WhatOneEarningCannotHoldTakesNoOtherWithIt(t *testing.T) {
 	}{
 		{
 			"a month 13 among good ones", `{"earnings": [` + good + `, {"name": "p/bad", "amount": {"units": "1"}, "earnTime": "2026-13-10T00:00:00Z"}, ` + good + `]}`,
-			[]string{"RECORDED", "REJECTED earnings[1].earn_time FIELD_MALFORMED", "RECORDED"}, "p/good p/bad p/good",
+			[]string{"RECORDED", "REJECTED earnings[1].earn_time FIELD_MALFORMED", "RECORDED"},
+			"p/good p/bad p/good",
 		},
 		{
 			"several things of several", `{"earnings": [{"amount": {"units": "x", "nanos": "y"}}, null, ` + good + `, []]}`,
 			[]string{
 				"REJECTED earnings[0].amount.units FIELD_MALFORMED earnings[0].amount.nanos FIELD_MALFORMED",
 				"REJECTED earnings[1] FIELD_MALFORMED", "RECORDED", "REJECTED earnings[3] FIELD_MALFORMED",
-			}, "  p/good ",
+			},
+			"  p/good ",
 		},
 	} {
 		t.Run(test.name, func(t *testing.T) {

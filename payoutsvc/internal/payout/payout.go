@@ -1,7 +1,9 @@
 package payout
 
 import (
+	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/incentives-dev/incentives/internal/fault"
 	"github.com/incentives-dev/incentives/internal/money"
@@ -37,6 +39,30 @@ type Line struct {
 	Earned money.Money `json:"earned"`
 	Limit  money.Money `json:"limit"`
 	Amount money.Money `json:"amount"` // what was due: not zero, below it where more had been paid than was payable
+}
+
+const (
+	maxReference = 200  // characters
+	maxReason    = 2000 // characters
+)
+
+// CheckReference records in v that a reference, by which the movement of money
+// can be found again, is blank or has more than 200 characters. Rule R6.
+func CheckReference(v *fault.Violations, path, reference string) {
+	checkText(v, path, reference, maxReference)
+}
+
+// CheckReason records in v that the reason of a failure is blank, or has more
+// than 2,000 characters. Rule R6.
+func CheckReason(v *fault.Violations, path, reason string) { checkText(v, path, reason, maxReason) }
+
+func checkText(v *fault.Violations, path, text string, most int) {
+	switch {
+	case strings.TrimSpace(text) == "":
+		v.Add(path, "FIELD_REQUIRED", "is required")
+	case utf8.RuneCountInString(text) > most:
+		v.Add(path, "FIELD_TOO_LONG", "is longer than %d characters", most)
+	}
 }
 
 // Confirm says that the money of a scheduled payout was moved. Confirming it

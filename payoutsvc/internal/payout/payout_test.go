@@ -1,6 +1,7 @@
 package payout_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -140,5 +141,29 @@ func TestC2_LimitInForce(t *testing.T) {
 	if tm.InYear(payout.MonthIn(2025, time.June)) || !tm.InYear(payout.MonthIn(2025, time.July)) ||
 		!tm.InYear(payout.MonthIn(2026, time.June)) || tm.InYear(payout.MonthIn(2026, time.July)) {
 		t.Error("the year of 2025-07-01 to 2026-06-30 has to reach from 2025-07 to 2026-06")
+	}
+}
+
+func TestR6_ReferenceAndReason(t *testing.T) {
+	for _, test := range []struct {
+		name, text, reference, reason string
+	}{
+		{"usual", "wire-4711", "", ""},
+		{"blank", " \t", "FIELD_REQUIRED", "FIELD_REQUIRED"},
+		{"200 characters", strings.Repeat("é", 200), "", ""},
+		{"201", strings.Repeat("é", 201), "FIELD_TOO_LONG", ""},
+		{"2,001", strings.Repeat("é", 2001), "FIELD_TOO_LONG", "FIELD_TOO_LONG"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			var reference, reason fault.Violations
+			payout.CheckReference(&reference, "reference", test.text)
+			payout.CheckReason(&reason, "reason", test.text)
+			if got := fault.ReasonOf(reference.Err()); got != test.reference {
+				t.Errorf("as a reference: %q, want %q", got, test.reference)
+			}
+			if got := fault.ReasonOf(reason.Err()); got != test.reason {
+				t.Errorf("as a reason: %q, want %q", got, test.reason)
+			}
+		})
 	}
 }
