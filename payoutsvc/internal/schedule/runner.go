@@ -14,6 +14,9 @@ const (
 	parallel = 4
 	// retryAfter is how long to wait after an error.
 	retryAfter = time.Second
+	// lookAfter is how often to look after runs that other processes have started:
+	// how late, with a ledger's lease, one is replaced that has died.
+	lookAfter = 2 * time.Second
 )
 
 // A Runner works payout runs to their end, one at a time for each program. What
@@ -78,9 +81,36 @@ func (r *Runner) Run(ctx context.Context) {
 	unfinished := r.unfinished(ctx)
 	var working sync.WaitGroup
 	r.open(unfinished, func(program string) { working.Go(func() { r.serve(ctx, program) }) })
+	if r.worker.Name != "" {
+		r.help(ctx)
+	}
 	<-ctx.Done()
 	r.close()
 	working.Wait()
+}
+
+// help takes part in runs that other processes of the same store have started,
+// also when these have died, until ctx is done.
+func (r *Runner) help(ctx context.Context) {
+	for r.worker.Wait(ctx, lookAfter) == nil {
+		names, err := r.worker.Ledger.Unfinished(ctx)
+		if err != nil {
+			continue // it is the store's, and others complain
+		}
+		for _, name := range names {
+			if !r.serves(name.Program) {
+				r.Resume(name)
+			}
+		}
+	}
+}
+
+// serves tells whether a program has its turn, or waits for it: then its other runs come later.
+func (r *Runner) serves(program string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	_, served := r.queues[program]
+	return served
 }
 
 // open begins with the runs that an earlier process left, oldest first, and goes

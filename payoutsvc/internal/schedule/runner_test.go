@@ -35,6 +35,24 @@ func TestR1_ResumesWhatWasLeftFirst(t *testing.T) {
 	})
 }
 
+// What another process of the same store has started, and maybe died over, is worked within seconds.
+func TestR2_TakesPartInWhatOthersHaveStarted(t *testing.T) {
+	in(t, func(t *testing.T, b *bank) {
+		b.worker.Name = "one of several"
+		run(t, schedule.NewRunner(b.worker))
+		synctest.Wait()
+		for _, month := range []string{"2026-03", "2026-04"} {
+			b.earn(t, plan, month)
+		}
+		for _, date := range []string{"2026-05-15", "2026-04-15"} {
+			b.begin(t, runOf(t, "azure", date))
+		}
+		<-time.After(10 * time.Second)
+		synctest.Wait()
+		b.checkPaid(t, plan, "2026-04-15: 2026-03", "2026-05-15: 2026-04")
+	})
+}
+
 func TestR1_ResumesOldestFirst(t *testing.T) {
 	in(t, func(t *testing.T, b *bank) {
 		for _, month := range []string{"2026-03", "2026-04", "2026-05"} {
