@@ -26,7 +26,7 @@ func run(m *testing.M) (int, error) {
 	defer shared.Close()
 	// Most of the time these tests wait for servers to find out what has happened.
 	flag.Parse()
-	if err := flag.Set("test.parallel", "8"); err != nil {
+	if err := flag.Set("test.parallel", "16"); err != nil {
 		return 0, err
 	}
 	folder, err := os.MkdirTemp("", "redisstore-")

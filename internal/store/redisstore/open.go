@@ -41,16 +41,20 @@ type meta struct {
 
 // Open opens the store that a URL names, and creates it where there is none:
 //
-//	redis://[user:password@]host[:port][/database]     one server; rediss:// with TLS
+//	redis://[user:password@]host[:port][/database]     one server
 //	redis+sentinel://[…@]host1,host2/master[/database] the master that these Sentinels watch
 //	redis+cluster://[…@]host1,host2                    the Cluster that these are of
 //
-// Options behind a "?" are prefix and partitions (see Options), and:
+// What is special in a user name or a password is percent-encoded; rediss:// and the like use TLS. Options behind a "?"
+// are prefix and partitions (see Options), and:
 //
-//	min_replicas=N        answer a commit when N replicas have it, too
+//	min_replicas=N        answer nothing before N replicas have all that the answer rests on
 //	allow_volatile=true   take a server that can lose what it has acknowledged
+//	sentinel_username=…, sentinel_password=…   those of the Sentinels
 //
-// and those of go-redis, such as dial_timeout, read_timeout and pool_size.
+// and these of go-redis: client_name, dial_timeout, read_timeout, write_timeout, pool_size, pool_timeout, pool_fifo,
+// min_idle_conns, max_idle_conns, max_active_conns, conn_max_idle_time, conn_max_lifetime, protocol, and skip_verify (not
+// for a Cluster).
 //
 // A server can lose what it has acknowledged when it has no append-only file, does not sync it before it answers, or
 // may evict keys; Open refuses it unless allow_volatile says otherwise. Where it may not ask (CONFIG is forbidden), it
@@ -84,11 +88,11 @@ func open(s settings, o Options) (*DB, error) {
 	if o.Partitions < 0 || o.Partitions > store.MaxPartitions {
 		return nil, fmt.Errorf("%w: %d partitions asked for, 1 to %d are possible", store.ErrInvalid, o.Partitions, store.MaxPartitions)
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), openTime)
-	defer cancel()
 	if strings.ContainsAny(o.Prefix, "{}") {
 		return nil, fmt.Errorf("%w: the prefix %q has { or } in it, which say in which slot of a Cluster a key lies", store.ErrInvalid, o.Prefix)
 	}
+	ctx, cancel := context.WithTimeout(context.Background(), openTime)
+	defer cancel()
 	server, err := s.connect()
 	if err != nil {
 		return nil, err

@@ -218,13 +218,13 @@ func (s *Server) Kill(t testing.TB) {
 // Pause stops the server from doing anything, while its connections stay. Resume lets it go on.
 func (s *Server) Pause(t testing.TB) {
 	t.Helper()
-	s.signal(t, syscall.SIGSTOP)
+	s.signal(t, pausing)
 }
 
 // Resume ends a pause.
 func (s *Server) Resume(t testing.TB) {
 	t.Helper()
-	s.signal(t, syscall.SIGCONT)
+	s.signal(t, resuming)
 }
 
 func (s *Server) signal(t testing.TB, signal syscall.Signal) {
