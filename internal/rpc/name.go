@@ -87,5 +87,5 @@ func malformed(v *fault.Violations, path, pattern, name string) {
 		v.Add(path, "FIELD_REQUIRED", "is required: %s", pattern)
 		return
 	}
-	v.Add(path, "NAME_MALFORMED", "%.200q is not a name in the form %s", name, pattern)
+	v.Add(path, "NAME_MALFORMED", "%.80q is not a name in the form %s", name, pattern)
 }

@@ -101,7 +101,7 @@ func TestName_SaysWhatIsWrong(t *testing.T) {
 		{"malformed", "partners/A/plans/b", "NAME_MALFORMED", `"partners/A/plans/b" is not a name in the form partners/{mpn_id}/plans/{plan}`},
 		{
 			"endless", strings.Repeat("é", 1<<20), "NAME_MALFORMED",
-			`"` + strings.Repeat("é", 200) + `" is not a name in the form partners/{mpn_id}/plans/{plan}`,
+			`"` + strings.Repeat("é", 80) + `" is not a name in the form partners/{mpn_id}/plans/{plan}`,
 		},
 	} {
 		t.Run(test.name, func(t *testing.T) {

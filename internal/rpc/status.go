@@ -3,8 +3,10 @@ package rpc
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc/codes"
@@ -18,6 +20,15 @@ import (
 
 // ErrorDomain is the domain of every ErrorInfo: who defines its reasons.
 const ErrorDomain = "incentives.dev"
+
+// A status is sent as headers, and one that is larger than a client takes as such
+// costs it the whole connection. So what it says of a request is bounded, in bytes,
+// however large the request is, and far above what anybody can mend at once.
+const (
+	longestMessage = 8000
+	longestText    = 1000
+	mostViolations = 1000
+)
 
 // retryDelay is how long a caller is asked to wait before it tries again.
 const retryDelay = time.Second
@@ -68,29 +79,42 @@ func fromFault(e *fault.Error) *status.Status {
 	}
 	info := &errdetails.ErrorInfo{Reason: e.Reason, Domain: ErrorDomain, Metadata: make(map[string]string, len(e.Details))}
 	for key, value := range e.Details {
-		info.Metadata[key] = text(value)
+		info.Metadata[key] = text(value, longestText)
 	}
 	details := []protoadapt.MessageV1{info}
+	message := text(e.Message, longestMessage)
 	if len(e.Fields) > 0 {
 		request := &errdetails.BadRequest{}
-		for _, f := range e.Fields {
+		for _, f := range e.Fields[:min(len(e.Fields), mostViolations)] {
 			request.FieldViolations = append(request.FieldViolations,
-				&errdetails.BadRequest_FieldViolation{Field: text(f.Path), Description: text(f.Message), Reason: f.Reason})
+				&errdetails.BadRequest_FieldViolation{Field: text(f.Path, longestText), Description: text(f.Message, longestText), Reason: f.Reason})
 		}
 		details = append(details, request)
+		if left := len(e.Fields) - mostViolations; left > 0 {
+			message += fmt.Sprintf(" (%d more are not listed)", left)
+		}
 	}
 	if code == codes.Unavailable { // and not for what is too much: that has to be sent otherwise
 		details = append(details, &errdetails.RetryInfo{RetryDelay: durationpb.New(retryDelay)})
 	}
-	s, err := status.New(code, text(e.Message)).WithDetails(details...)
+	s, err := status.New(code, message).WithDetails(details...)
 	if err != nil { // a detail that can't be marshalled: its texts are mended, so there is none
 		return status.New(code, e.Reason)
 	}
 	return s
 }
 
-// text is s in UTF-8: a status with a text that is none would lose its details on the way.
-func text(s string) string { return strings.ToValidUTF8(s, "\uFFFD") }
+// text is s in UTF-8, since a status with a text that is none would lose its
+// details on the way, and cut to so many bytes.
+func text(s string, most int) string {
+	if len(s) <= most {
+		return strings.ToValidUTF8(s, "\uFFFD")
+	}
+	for most > 0 && !utf8.RuneStart(s[most]) {
+		most--
+	}
+	return strings.ToValidUTF8(s[:most], "\uFFFD") + "…"
+}
 
 // Carried is the status in err's chain, as it is: status.FromError would add the
 // texts around it to its message, such as gRPC's own about attempts.

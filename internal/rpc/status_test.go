@@ -185,6 +185,30 @@ func TestStatus_TextThatIsNoUTF8(t *testing.T) {
 	})
 }
 
+// However large a request is, what is said of it fits into headers: else the connection would break, and with it
+// whatever else it carries.
+func TestStatus_IsBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		long := strings.Repeat("é", 4<<20)
+		answer := &fault.Error{Kind: fault.Invalid, Reason: "SOME_REASON", Message: long, Details: map[string]string{"plan": long}}
+		for range 100_000 {
+			answer.Fields = append(answer.Fields, fault.Violation{Path: long, Reason: "FIELD_TOO_LONG", Message: long})
+		}
+		server := start(t, failing(func() error { return answer }))
+		got, ok := errors.AsType[*fault.Error](rpc.FromStatus(server.call(t.Context(), nil)))
+		if !ok || got.Reason != answer.Reason || got.Kind != answer.Kind {
+			t.Fatalf("the caller gets %.200v, want SOME_REASON", got)
+		}
+		cut := strings.Repeat("é", 500) + "…"
+		if want := strings.Repeat("é", 4000) + "… (99000 more are not listed)"; got.Message != want {
+			t.Errorf("the message has %d bytes and ends %q, want %d that end %q", len(got.Message), got.Message[max(0, len(got.Message)-50):], len(want), want[len(want)-50:])
+		}
+		if len(got.Fields) != 1000 || got.Fields[999] != (fault.Violation{Path: cut, Reason: "FIELD_TOO_LONG", Message: cut}) || got.Details["plan"] != cut {
+			t.Errorf("the caller gets %d violations, the last of %.50q, want 1000 with texts of 1000 bytes", len(got.Fields), got.Fields[len(got.Fields)-1].Path)
+		}
+	})
+}
+
 func TestFromStatus_WhatIsNoRefusal(t *testing.T) {
 	for _, want := range []error{
 		nil,

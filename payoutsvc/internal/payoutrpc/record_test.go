@@ -332,3 +332,24 @@ func TestBatchRecordEarnings_Size(t *testing.T) {
 		}
 	})
 }
+
+// However bad a batch is, its answer fits into a message: else nobody learned what became of the good ones in it.
+func TestE3_WorstBatchIsAnswered(t *testing.T) {
+	in(t, func(t *testing.T, o *office) {
+		worst := make([]*payoutv1.Earning, 5000)
+		for i := range worst {
+			worst[i] = &payoutv1.Earning{Name: strings.Repeat("\U0010ffff", 180), EarnTime: &timestamppb.Timestamp{Nanos: -1}, Amount: usd(0)}
+		}
+		worst[17] = earning(contoso, "good", 1)
+		response, err := o.BatchRecordEarnings(t.Context(), &payoutv1.BatchRecordEarningsRequest{Earnings: worst})
+		if err != nil || len(response.GetOutcomes()) != len(worst) {
+			t.Fatalf("%d outcomes, %v, want one of each earning", len(response.GetOutcomes()), err)
+		}
+		if got := response.GetOutcomes()[17].GetState(); got != payoutv1.EarningOutcome_RECORDED {
+			t.Errorf("the good one is %s, want RECORDED", got)
+		}
+		if got := proto.Size(response); got < 8<<20 {
+			t.Errorf("the answer has %d bytes: there are worse batches to try", got)
+		}
+	})
+}
