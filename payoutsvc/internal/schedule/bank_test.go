@@ -189,7 +189,7 @@ func (b *bank) checkPaid(t *testing.T, plan string, want ...string) {
 	}
 }
 
-// run runs a Runner until it is told to stop, which waits for it.
+// run runs a Runner until it is told to stop, which waits for it. It returns once the Runner has read what was left.
 func run(t *testing.T, r *schedule.Runner) (stop func()) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
@@ -198,6 +198,7 @@ func run(t *testing.T, r *schedule.Runner) (stop func()) {
 		defer close(done)
 		r.Run(ctx)
 	}()
+	synctest.Wait()
 	stop = func() {
 		cancel()
 		<-done
