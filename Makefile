@@ -27,7 +27,7 @@ demo: ## a month from plan to payout in a temporary store, printed as a statemen
 
 .PHONY: test
 test: redis ## run all tests
-	go test ./...
+	go test -timeout 20m ./...
 
 # The tests start servers of their own. On Debian, root has the command installed here.
 .PHONY: redis
@@ -40,7 +40,7 @@ redis:
 # continuous integration runs the slow tests of whole servers here a second time.
 .PHONY: race
 race: redis ## run all tests under the race detector (needs gcc)
-	GOFLAGS="$$(go env GOFLAGS) -race" GORACE=halt_on_error=1 go test ./...
+	GOFLAGS="$$(go env GOFLAGS) -race" GORACE=halt_on_error=1 go test -timeout 20m ./...
 
 # go test prints the figures, awk holds them against COVERAGE.
 .PHONY: cover
