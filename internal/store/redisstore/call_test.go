@@ -179,7 +179,7 @@ func TestCallsThatNobodyAnswersEnd(t *testing.T) {
 
 func TestCloseWaitsForACallThatHangs(t *testing.T) {
 	f := newFake(t, map[string][]string{"evalsha": {hangs}})
-	db := f.open("?read_timeout=2s", 0)
+	db := f.open("?read_timeout=1s", 0)
 	done := make(chan error, 1)
 	go func() { done <- db.Commit(context.Background(), 17, aPut()) }()
 	<-f.hanging
