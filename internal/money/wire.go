@@ -18,7 +18,7 @@ func Check(v *fault.Violations, path string, m Money) bool {
 	case m.Currency == "":
 		v.Add(path, "CURRENCY_REQUIRED", "needs a currency code")
 	case !Known(m.Currency):
-		v.Add(path, "CURRENCY_UNKNOWN", "%q is not an ISO 4217 currency code", m.Currency)
+		v.Add(path, "CURRENCY_UNKNOWN", "%.20q is not an ISO 4217 currency code", m.Currency)
 	case !m.Amount.Shift(Digits(m.Currency)).IsInteger():
 		v.Add(path, "AMOUNT_TOO_PRECISE", "%s is finer than the minor unit of %s, which has %d decimal digits", m.Amount, m.Currency, Digits(m.Currency))
 	case m.Amount.Shift(Digits(m.Currency)).Abs().GreaterThan(decimal.New(MaxMinor, 0)):
