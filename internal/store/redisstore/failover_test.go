@@ -19,7 +19,7 @@ func portOf(s *redistest.Server) string {
 // afterwards, and the other one goes on without the master that was killed.
 func TestE2_AMasterOfTheClusterIsKilled(t *testing.T) {
 	t.Parallel()
-	const rounds, writers = 3, 6
+	const rounds, writers = 3, 4
 	c := redistest.NewCluster(t, redistest.Options{})
 	quick := startLoad(t, mustOpen(t, c.URL()+"?prefix=quick"), writers)
 	sure := startLoad(t, mustOpen(t, c.URL()+"?prefix=sure&min_replicas=1"), writers)
