@@ -1,12 +1,12 @@
 // Package payout holds the rules of recording earnings and paying them:
-// E1–E7, C1–C6 and R1–R6 of the rule book. It is pure: it knows no store, no
+// E1–E7, C1–C6, R1 and R6 of the rule book; R2–R5 are package ledger's. It is pure: it knows no store, no
 // transport and no clock, and what it is given it does not keep.
 //
 //	earning.go    E1–E7  what is recorded, once, and for which month
 //	terms.go      E6 E7  what recording and paying depend on of a plan
 //	month.go      E5     months, as a program counts them
 //	paydate.go    C1 R1  the 15th, and when a run may start
-//	due.go        C2     payable, due, withheld: one month's arithmetic
+//	due.go        C2 C4 C6  payable, due, withheld: one month's arithmetic
 //	settlement.go C3–C5  what one plan is paid on one pay date
 //	payout.go     R6     the states of a payout
 //

@@ -36,8 +36,8 @@ func (s *Server) call(ctx context.Context, v *fault.Violations, etag string) pla
 	return plan.Call{Actor: actor(ctx), Now: s.now(), Etag: etag, Violations: v}
 }
 
-// actor is who calls. The service knows no identities yet: everybody on
-// loopback is the one local principal.
+// actor is who calls. The service knows no identities yet: whoever reaches it
+// is the one local principal, who may also review what it submitted.
 func actor(context.Context) plan.Actor { return plan.Actor{ID: "local", Local: true} }
 
 // newID makes an id for what the caller has given none.

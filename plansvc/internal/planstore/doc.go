@@ -12,7 +12,7 @@
 //	enrollments         {mpn_id}/{program}                     plan.Enrollment as JSON
 //	plans               {mpn_id}/{plan}                        plan.Plan as JSON
 //	events              {mpn_id}/{plan}/{number}               plan.Event as JSON
-//	outbox              {time}/{mpn_id}/{plan}/{number}        plan.Notification as JSON, until it is sent
+//	outbox              {time}/{mpn_id}/{plan}/{number}        plan.Notification as JSON; nothing sends it yet
 //	plans_by_state      {state}/{mpn_id}/{plan}                nothing
 //	plans_by_reviewer   {state}/{reviewer}/{mpn_id}/{plan}     nothing
 //
