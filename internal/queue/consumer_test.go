@@ -138,11 +138,7 @@ func TestAnEndFinishesWhatIsInHand(t *testing.T) {
 			return d.handle(ctx, entries)
 		})
 		ctx, cancel := context.WithCancel(context.Background())
-		ended := make(chan struct{})
-		go func() {
-			defer close(ended)
-			c.Run(ctx)
-		}()
+		ended := run(ctx, c)
 		<-begun
 		cancel()
 		late := add(t, q, 0, "n", "1")
@@ -152,7 +148,7 @@ func TestAnEndFinishesWhatIsInHand(t *testing.T) {
 		default:
 		}
 		close(finish)
-		<-ended
+		awaitEnd(t, c, ended)
 		if diff := cmp.Diff(map[string]int{done: 1, never: 1, again: 1}, d.seen()); diff != "" {
 			t.Errorf("how often entries were handed out; %s came after the end (-want +got):\n%s", late, diff)
 		}

@@ -98,15 +98,11 @@ func startMortal(t *testing.T, q queue.Queue, d *diary) (dead <-chan struct{}) {
 		return d.handle(ctx, entries)
 	})
 	ctx, cancel := context.WithCancel(context.Background())
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		c.Run(ctx)
-	}()
+	ended := run(ctx, c)
 	t.Cleanup(func() {
 		cancel()
 		close(forever)
-		<-ended
+		awaitEnd(t, c, ended)
 	})
 	return died
 }

@@ -230,6 +230,10 @@ func TestRetryPutsAnEntryBack(t *testing.T) {
 			t.Errorf("retry again: %v", err)
 		}
 		d.awaitSeen(t, 5)
+		sources, err := client.SMembers(ctx, "{"+q.Name+":dead}:sources").Result()
+		if diff := cmp.Diff([]string{left[0].Entry.Source()}, sources); err != nil || diff != "" {
+			t.Errorf("sources of dead letters that are remembered (-want +got): %v\n%s", err, diff)
+		}
 		if again := letters(t, q); !cmp.Equal(left, again) {
 			t.Errorf("dead letters %v, want %v", again, left)
 		}

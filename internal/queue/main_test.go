@@ -90,24 +90,36 @@ const patience = 30 * time.Second
 func start(t *testing.T, c *queue.Consumer) (stop func()) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		c.Run(ctx)
-	}()
+	ended := run(ctx, c)
 	stop = func() {
 		t.Helper()
 		cancel()
-		limit, release := context.WithTimeout(context.Background(), 5*time.Second)
-		defer release()
-		select {
-		case <-ended:
-		case <-limit.Done():
-			t.Errorf("the consumer %s has not ended 5 seconds after it was told to", c.Name)
-		}
+		awaitEnd(t, c, ended)
 	}
 	t.Cleanup(stop)
 	return stop
+}
+
+// run lets a consumer run until ctx is done. The channel is closed when it has ended.
+func run(ctx context.Context, c *queue.Consumer) (ended <-chan struct{}) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		c.Run(ctx)
+	}()
+	return done
+}
+
+// awaitEnd waits for the end of a consumer that was told to.
+func awaitEnd(t *testing.T, c *queue.Consumer, ended <-chan struct{}) {
+	t.Helper()
+	limit, release := context.WithTimeout(context.Background(), 5*time.Second)
+	defer release()
+	select {
+	case <-ended:
+	case <-limit.Done():
+		t.Errorf("the consumer %s has not ended 5 seconds after it was told to", c.Name)
+	}
 }
 
 // await tries until there is no error, and fails the test when that takes too long.

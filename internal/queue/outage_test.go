@@ -28,11 +28,7 @@ func TestWhatADeadConsumerLeftIsClaimed(t *testing.T) {
 			return verdicts
 		})
 		ctx, cancel := context.WithCancel(context.Background())
-		ended := make(chan struct{})
-		go func() {
-			defer close(ended)
-			c.Run(ctx)
-		}()
+		ended := run(ctx, c)
 		dead.awaitSeen(t, 20)
 		cancel()
 
@@ -43,7 +39,7 @@ func TestWhatADeadConsumerLeftIsClaimed(t *testing.T) {
 			t.Errorf("another consumer was handed %d of the 20 entries that a dead one left", got)
 		}
 		close(forever) // it was not dead, only slow: that does no harm
-		<-ended
+		awaitEnd(t, c, ended)
 		if err := unfinished(q); err != nil {
 			t.Errorf("after the slow one's end: %v", err)
 		}
