@@ -10,6 +10,7 @@
 package earningtext
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -41,18 +42,17 @@ func Fields() []string { return []string{Plan, ID, Amount, Currency, EarnTime, D
 func Read(texts map[string]string) (*payoutv1.Earning, error) {
 	var v fault.Violations
 	values := make(map[string]string, len(texts))
-	for field, text := range texts {
-		switch {
-		case !slices.Contains(Fields(), field):
-			v.Add(field, "FIELD_UNKNOWN", "is not a field of an earning")
-		case !utf8.ValidString(text):
+	for _, field := range Fields() {
+		text := texts[field]
+		if !utf8.ValidString(text) {
 			v.Add(field, "TEXT_MALFORMED", "is not UTF-8")
-		case field == Description:
-			values[field] = text
-		default:
-			values[field] = strings.TrimSpace(text)
 		}
+		if field != Description {
+			text = strings.TrimSpace(text)
+		}
+		values[field] = text
 	}
+	refuseUnknown(&v, texts)
 	if err := v.Err(); err != nil {
 		return nil, err
 	}
@@ -62,7 +62,7 @@ func Read(texts map[string]string) (*payoutv1.Earning, error) {
 		}
 	}
 	if strings.Contains(values[ID], "/") {
-		v.Add(ID, "ID_MALFORMED", "%q holds a \"/\"", values[ID])
+		v.Add(ID, "ID_MALFORMED", "%.80q holds a \"/\"", values[ID])
 	}
 	amount := readAmount(&v, values[Currency], values[Amount])
 	moment := readTime(&v, values[EarnTime])
@@ -77,6 +77,31 @@ func Read(texts map[string]string) (*payoutv1.Earning, error) {
 	}, nil
 }
 
+const (
+	// unknowns is how many fields that are none are named; an entry of a stream can have any number.
+	unknowns = 10
+	// quoted is how much is shown of a name.
+	quoted = 80
+)
+
+// refuseUnknown names what is no field of an earning: what was meant by it would be lost.
+func refuseUnknown(v *fault.Violations, texts map[string]string) {
+	var unknown []string
+	for field := range texts {
+		if !slices.Contains(Fields(), field) {
+			unknown = append(unknown, field)
+		}
+	}
+	slices.Sort(unknown)
+	for i, field := range unknown {
+		if i == unknowns {
+			v.Add("", "FIELD_UNKNOWN", "%d more are not fields of an earning", len(unknown)-i)
+			return
+		}
+		v.Add(strings.ToValidUTF8(field[:min(len(field), quoted)], "\uFFFD"), "FIELD_UNKNOWN", "is not a field of an earning")
+	}
+}
+
 // readAmount checks as the service will: google.type.Money cannot carry every number.
 func readAmount(v *fault.Violations, currency, number string) money.Money {
 	if currency == "" || number == "" {
@@ -84,13 +109,13 @@ func readAmount(v *fault.Violations, currency, number string) money.Money {
 	}
 	amount, err := money.Parse(currency, number)
 	if err != nil {
-		v.Add(Amount, "AMOUNT_MALFORMED", "%v, such as 1234.50", err)
+		v.Add(Amount, "AMOUNT_MALFORMED", "%.80q is not a decimal number, such as 1234.50", number)
 		return money.Money{}
 	}
 	if money.Known(currency) {
 		money.Check(v, Amount, amount)
 	} else {
-		v.Add(Currency, "CURRENCY_UNKNOWN", "%q is not an ISO 4217 currency code", currency)
+		v.Add(Currency, "CURRENCY_UNKNOWN", "%.80q is not an ISO 4217 currency code", currency)
 	}
 	return amount
 }
@@ -101,8 +126,27 @@ func readTime(v *fault.Violations, text string) *timestamppb.Timestamp {
 	}
 	moment, err := time.Parse(time.RFC3339, text)
 	if err != nil {
-		v.Add(EarnTime, "TIME_MALFORMED", "%q is not a time with its zone, such as 2026-04-30T17:00:00-07:00", text)
+		v.Add(EarnTime, "TIME_MALFORMED", "%.80q is not a time with its zone, such as 2026-04-30T17:00:00-07:00", text)
 		return nil
 	}
 	return timestamppb.New(moment)
+}
+
+// Translate says in the fields of texts what the service says is wrong with an earning that Read has made of them: the
+// service says "earnings[3].amount", and knows the fields plan and id as one name.
+func Translate(earning *payoutv1.Earning, violation fault.Violation) fault.Violation {
+	if rest, ok := strings.CutPrefix(violation.Path, "earning"); ok {
+		if _, field, ok := strings.Cut(rest, "."); ok {
+			violation.Path = field
+		}
+	}
+	switch {
+	case violation.Path != "name":
+	case violation.Reason == "ID_MALFORMED":
+		violation.Path = ID
+	case violation.Reason == "NAME_MALFORMED":
+		plan, _, _ := strings.Cut(earning.GetName(), "/earnings/")
+		violation.Path, violation.Message = Plan, fmt.Sprintf("%.80q is not a plan such as contoso/azure.coop.fy26", plan)
+	}
+	return violation
 }
