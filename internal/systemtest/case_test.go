@@ -38,20 +38,21 @@ const anything = "$set"
 var clock = time.Date(2026, time.May, 16, 19, 0, 0, 0, time.UTC)
 
 func TestCalls(t *testing.T) {
-	t.Parallel()
-	methods := methods(t)
-	for name, send := range map[string]transport{"gRPC": overGRPC, "JSON": overJSON} {
-		t.Run(name, func(t *testing.T) {
-			saved := map[string]string{}
-			s := serve(t, t.TempDir(), clock)
-			for _, c := range slices.Concat(planCalls, payoutCalls) {
-				t.Run(c.method+" "+c.name, func(t *testing.T) {
-					c.run(s.in(t), methods[c.method], send, saved)
-				})
-			}
-			s.stop()
-		})
-	}
+	onEach(t, func(t *testing.T, in place) {
+		methods := methods(t)
+		for name, send := range map[string]transport{"gRPC": overGRPC, "JSON": overJSON} {
+			t.Run(name, func(t *testing.T) {
+				saved := map[string]string{}
+				s := serve(t, in.empty(t), clock)
+				for _, c := range slices.Concat(planCalls, payoutCalls) {
+					t.Run(c.method+" "+c.name, func(t *testing.T) {
+						c.run(s.in(t), methods[c.method], send, saved)
+					})
+				}
+				s.stop()
+			})
+		}
+	})
 }
 
 // Every call of both services stands in the list, with its main error.

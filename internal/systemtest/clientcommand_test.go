@@ -79,25 +79,26 @@ var minute = regexp.MustCompile(`19:\d\dZ`)
 
 // What a command prints for people, for programs, and what the API answers are one thing.
 func TestCommandsPrintWhatTheAPIAnswers(t *testing.T) {
-	t.Parallel()
-	s := serve(t, t.TempDir(), beforePayDay)
-	partners(s, 3)
-	folder := t.TempDir()
-	write(t, folder, "earned.csv", earned)
-	same(t, "import", s.do(folder, "earnings", "import", "earned.csv"), result{Out: "earned.csv: 5 recorded, 0 duplicates, 0 rejected.\n"})
-	var printed strings.Builder
-	for _, view := range views {
-		t.Run(view.args, func(t *testing.T) {
-			fmt.Fprintf(&printed, "$ incentives %s\n%s\n", view.args, view.check(s.in(t), folder))
-		})
-	}
-	if *update {
-		write(t, ".", tables, printed.String())
-	}
-	if diff := cmp.Diff(read(t, ".", tables), printed.String()); diff != "" {
-		t.Errorf("%s (-want +got; -update writes it anew):\n%s", tables, diff)
-	}
-	s.stop()
+	onEach(t, func(t *testing.T, in place) {
+		s := serve(t, in.empty(t), beforePayDay)
+		partners(s, 3)
+		folder := t.TempDir()
+		write(t, folder, "earned.csv", earned)
+		same(t, "import", s.do(folder, "earnings", "import", "earned.csv"), result{Out: "earned.csv: 5 recorded, 0 duplicates, 0 rejected.\n"})
+		var printed strings.Builder
+		for _, view := range views {
+			t.Run(view.args, func(t *testing.T) {
+				fmt.Fprintf(&printed, "$ incentives %s\n%s\n", view.args, view.check(s.in(t), folder))
+			})
+		}
+		if *update {
+			write(t, ".", tables, printed.String())
+		}
+		if diff := cmp.Diff(read(t, ".", tables), printed.String()); diff != "" {
+			t.Errorf("%s (-want +got; -update writes it anew):\n%s", tables, diff)
+		}
+		s.stop()
+	})
 }
 
 // check runs a view, compares its JSON with the API, and returns what it prints for people.

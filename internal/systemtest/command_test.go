@@ -35,12 +35,18 @@ func (s *server) in(t *testing.T) *server {
 // command prepares the binary with arguments, as a client of the server and in a folder.
 func (s *server) command(folder string, args ...string) *exec.Cmd {
 	s.Helper()
-	ctx, cancel := context.WithTimeout(s.Context(), 4*patience) // it may have much to do
-	s.Cleanup(cancel)
-	cmd := exec.CommandContext(ctx, binary, args...)
+	cmd := program(s.T, args...)
 	cmd.Dir = folder
 	cmd.Env = s.environment()
 	return cmd
+}
+
+// program prepares the binary with arguments, as no client of any server.
+func program(t *testing.T, args ...string) *exec.Cmd {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 4*patience) // it may have much to do
+	t.Cleanup(cancel)
+	return exec.CommandContext(ctx, binary, args...)
 }
 
 // environment has commands find the server.

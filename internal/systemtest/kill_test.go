@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
-	"os"
-	"path/filepath"
 	"testing"
 	"time"
 
@@ -18,41 +16,42 @@ import (
 // E2: whatever the server acknowledged before it was killed is there, once;
 // and once the client has sent the rest again, the totals are exact.
 func TestE2_KilledInTheMiddleOfAStream(t *testing.T) {
-	t.Parallel()
-	const batches, size = 12, 200
-	data := t.TempDir()
-	s := serve(t, data, clock)
-	plans := partners(s, 8)
-	earned := make([]int64, len(plans))
-	torn := 0
-	for round := range rounds(t) {
-		requests := make([]*payoutv1.StreamEarningsRequest, batches)
-		for b := range requests {
-			requests[b] = &payoutv1.StreamEarningsRequest{}
-			for i := range size {
-				plan, units := rand.IntN(len(plans)), rand.Int64N(50)+1
-				earned[plan] += units
-				requests[b].Earnings = append(requests[b].Earnings, &payoutv1.Earning{
-					Name:   fmt.Sprintf("partners/%s/plans/azure.coop.fy26/earnings/r%d-b%d-%d", plans[plan].Name, round, b, i),
-					Amount: &moneypb.Money{CurrencyCode: "USD", Units: units}, EarnTime: timestamppb.New(clock.Add(-time.Hour)),
-				})
+	onEach(t, func(t *testing.T, in place) {
+		const batches, size = 12, 200
+		data := in.empty(t)
+		s := serve(t, data, clock)
+		plans := partners(s, 8)
+		earned := make([]int64, len(plans))
+		torn := 0
+		for round := range rounds(t) {
+			requests := make([]*payoutv1.StreamEarningsRequest, batches)
+			for b := range requests {
+				requests[b] = &payoutv1.StreamEarningsRequest{}
+				for i := range size {
+					plan, units := rand.IntN(len(plans)), rand.Int64N(50)+1
+					earned[plan] += units
+					requests[b].Earnings = append(requests[b].Earnings, &payoutv1.Earning{
+						Name:   fmt.Sprintf("partners/%s/plans/azure.coop.fy26/earnings/r%d-b%d-%d", plans[plan].Name, round, b, i),
+						Amount: &moneypb.Money{CurrencyCode: "USD", Units: units}, EarnTime: timestamppb.New(clock.Add(-time.Hour)),
+					})
+				}
 			}
+			acknowledged := s.streamAndKill(requests, rand.IntN(batches))
+			if acknowledged < batches {
+				torn++
+			}
+			s = serve(t, data, clock)
+			s.sendAgain(requests, acknowledged)
 		}
-		acknowledged := s.streamAndKill(requests, rand.IntN(batches))
-		if acknowledged < batches {
-			torn++
+		for i, plan := range plans {
+			plan.statement(s, "2026-05", map[string]string{"earned": fmt.Sprint(earned[i])})
 		}
-		s = serve(t, data, clock)
-		s.sendAgain(requests, acknowledged)
-	}
-	for i, plan := range plans {
-		plan.statement(s, "2026-05", map[string]string{"earned": fmt.Sprint(earned[i])})
-	}
-	if torn == 0 {
-		t.Error("no stream was torn: the test has shown nothing")
-	}
-	t.Logf("%d of %d streams were torn before their last acknowledgement", torn, rounds(t))
-	s.stop()
+		if torn == 0 {
+			t.Error("no stream was torn: the test has shown nothing")
+		}
+		t.Logf("%d of %d streams were torn before their last acknowledgement", torn, rounds(t))
+		s.stop()
+	})
 }
 
 // streamAndKill sends all requests without waiting, kills the server when some
@@ -112,37 +111,35 @@ func (s *server) sendAgain(requests []*payoutv1.StreamEarningsRequest, acknowled
 
 // R2: a run that is killed goes on when the server is back, and pays everybody once.
 func TestR2_KilledInTheMiddleOfARun(t *testing.T) {
-	t.Parallel()
-	original := allDue(t)
-	took := time.Duration(0)
-	torn := 0
-	for round := range rounds(t) {
-		data := filepath.Join(t.TempDir(), "data")
-		if err := os.CopyFS(data, os.DirFS(original)); err != nil {
-			t.Fatal(err)
-		}
-		s := serve(t, data, clock)
-		if round == 0 { // not killed, to learn how long a run takes
-			began := time.Now()
-			runPayouts(s, "2026-05-15")
-			took = time.Since(began)
-		} else {
-			go postQuietly(s.gateway + "/v1/programs/azure/payoutRuns?payoutRunId=2026-05-15")
-			<-time.After(rand.N(took))
-			s.kill()
-			s = serve(t, data, clock)
-			if n := countPayouts(s); n > 0 && n < dueCount {
-				torn++
+	onEach(t, func(t *testing.T, in place) {
+		original := allDue(t)
+		took := time.Duration(0)
+		torn := 0
+		for round := range rounds(t) {
+			data := in.copied(t, original)
+			s := serve(t, data, clock)
+			if round == 0 { // not killed, to learn how long a run takes
+				began := time.Now()
+				runPayouts(s, "2026-05-15")
+				took = time.Since(began)
+			} else {
+				go postQuietly(s.gateway + "/v1/programs/azure/payoutRuns?payoutRunId=2026-05-15")
+				<-time.After(rand.N(took))
+				s.kill()
+				s = serve(t, data, clock)
+				if n := countPayouts(s); n > 0 && n < dueCount {
+					torn++
+				}
+				runPayouts(s, "2026-05-15")
 			}
-			runPayouts(s, "2026-05-15")
+			checkEverybodyPaidOnce(s, dueCount)
+			for _, i := range []int{0, rand.IntN(dueCount), dueCount - 1} {
+				partner(i).statement(s, "2026-04", map[string]string{"earned": "12000", "payable": "10000", "paid": "10000", "withheldOverLimit": "2000"})
+			}
+			s.kill()
 		}
-		checkEverybodyPaidOnce(s, dueCount)
-		for _, i := range []int{0, rand.IntN(dueCount), dueCount - 1} {
-			partner(i).statement(s, "2026-04", map[string]string{"earned": "12000", "payable": "10000", "paid": "10000", "withheldOverLimit": "2000"})
-		}
-		s.kill()
-	}
-	t.Logf("%d of %d runs were seen half done after the kill; one run takes %s", torn, rounds(t)-1, took)
+		t.Logf("%d of %d runs were seen half done after the kill; one run takes %s", torn, rounds(t)-1, took)
+	})
 }
 
 func postQuietly(target string) {

@@ -39,48 +39,49 @@ type step struct {
 // JSON. All of them live in one store, and the server is started again at each
 // moment that something happens.
 func TestPinnedExamplesOverJSON(t *testing.T) {
-	t.Parallel()
-	data, err := os.ReadFile(pinned)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var p struct {
-		Zone     string
-		Examples []example
-	}
-	if err := json.Unmarshal(data, &p); err != nil {
-		t.Fatal(err)
-	}
-	moments := map[time.Time]bool{}
-	for _, e := range p.Examples {
-		for _, s := range e.Steps {
-			moments[s.At.UTC()] = true
+	onEach(t, func(t *testing.T, in place) {
+		text, err := os.ReadFile(pinned)
+		if err != nil {
+			t.Fatal(err)
 		}
-	}
-	var timeline []time.Time
-	for at := range moments {
-		timeline = append(timeline, at)
-	}
-	sort.Slice(timeline, func(i, j int) bool { return timeline[i].Before(timeline[j]) })
-
-	folder := t.TempDir()
-	for i, at := range timeline {
-		s := serve(t, folder, at)
-		if i == 0 {
-			createProgram(s, p.Zone)
-			for _, e := range p.Examples {
-				e.create(s)
+		var p struct {
+			Zone     string
+			Examples []example
+		}
+		if err := json.Unmarshal(text, &p); err != nil {
+			t.Fatal(err)
+		}
+		moments := map[time.Time]bool{}
+		for _, e := range p.Examples {
+			for _, s := range e.Steps {
+				moments[s.At.UTC()] = true
 			}
 		}
-		for _, e := range p.Examples {
-			for _, step := range e.Steps {
-				if step.At.Equal(at) {
-					e.take(s, step)
+		var timeline []time.Time
+		for at := range moments {
+			timeline = append(timeline, at)
+		}
+		sort.Slice(timeline, func(i, j int) bool { return timeline[i].Before(timeline[j]) })
+
+		data := in.empty(t)
+		for i, at := range timeline {
+			s := serve(t, data, at)
+			if i == 0 {
+				createProgram(s, p.Zone)
+				for _, e := range p.Examples {
+					e.create(s)
 				}
 			}
+			for _, e := range p.Examples {
+				for _, step := range e.Steps {
+					if step.At.Equal(at) {
+						e.take(s, step)
+					}
+				}
+			}
+			s.stop()
 		}
-		s.stop()
-	}
+	})
 }
 
 func createProgram(s *server, zone string) {

@@ -92,33 +92,34 @@ func TestR3_RunsAnswerThatTheyPaidInPart(t *testing.T) {
 
 // What is asked for wrongly is refused in one line that names the reason, or says how the command is used.
 func TestCommandsRefuse(t *testing.T) {
-	t.Parallel()
-	s := serve(t, t.TempDir(), beforePayDay)
-	plans := partners(s, 1)
-	plans[0].take(s, step{Do: "earn", ID: "a", Amount: "5", EarnTime: clock.AddDate(0, -1, 0)})
-	runPayouts(s, "2026-05-15")
-	const plan = "p0000/azure.coop.fy26"
-	for _, test := range []struct{ args, want string }{
-		{"plans show p0000", `name: "p0000" is not a name in the form partners/{mpn_id}/plans/{plan} (NAME_MALFORMED)`},
-		{"plans show p0001/azure.coop.fy26", "there is no plan partners/p0001/plans/azure.coop.fy26 (PLAN_NOT_FOUND)"},
-		{"plans list --order-by limit", `order_by: is not one of name, create_time, update_time, submit_time, alone or followed by " desc" (ORDER_BY_INVALID)`},
-		{"statement p0001/azure.coop.fy26", "there is no plan partners/p0001/plans/azure.coop.fy26 (PLAN_NOT_FOUND)"},
-		{"statement " + plan + " 2026-13", `name: "2026-13" is not a month in the form yyyy-mm (MONTH_MALFORMED)`},
-		{"payouts preview azure 15.5.2026", `"15.5.2026" is not a date such as 2026-05-15 (DATE_MALFORMED)`},
-		{"payouts preview azure 2026-05-16", "pay_date: 2026-05-16 is not a 15th, on which alone payouts are made (PAY_DATE_NOT_15TH)"},
-		{"payouts preview aws 2026-05-15", "there is no program programs/aws (PROGRAM_NOT_FOUND)"},
-		{"payouts run azure 2026-05-16", "payout_run_id: 2026-05-16 is not a 15th, on which alone payouts are made (PAY_DATE_NOT_15TH)"},
-		{"payouts run azure 2026-06-15", "the payout run for 2026-06-15 can start when 2026-06 begins in America/Los_Angeles, at 2026-06-01T00:00:00-07:00 (MONTH_NOT_CLOSED)"},
-		{"payouts retry " + plan + " 2026-05-15", "the payout is SCHEDULED; only one that is FAILED can become SCHEDULED (PAYOUT_STATE)"},
-		{"payouts confirm " + plan + " 2026-04-15 --reference x", "partners/p0000/plans/azure.coop.fy26 has no payout on 2026-04-15 (PAYOUT_NOT_FOUND)"},
-		{"payouts confirm " + plan + " 2026-05-15", "missing flags: --reference=REFERENCE\nRun \"incentives payouts confirm --help\" to see how it is used."},
-		{"payouts list --plan " + plan + " --partner p0000", "--plan and --partner can't be used together\nRun \"incentives payouts list --help\" to see how it is used."},
-		{"payouts list --limit=-1", "payouts list: --limit -1 is below zero\nRun \"incentives payouts list --help\" to see how it is used."},
-		{"payouts pay", "unexpected argument pay\nRun \"incentives payouts --help\" to see how it is used."},
-	} {
-		t.Run(test.args, func(t *testing.T) {
-			same(t, "refusal", s.in(t).do(t.TempDir(), strings.Fields(test.args)...), result{Status: failed, Err: "incentives: " + test.want + "\n"})
-		})
-	}
-	s.stop()
+	onEach(t, func(t *testing.T, in place) {
+		s := serve(t, in.empty(t), beforePayDay)
+		plans := partners(s, 1)
+		plans[0].take(s, step{Do: "earn", ID: "a", Amount: "5", EarnTime: clock.AddDate(0, -1, 0)})
+		runPayouts(s, "2026-05-15")
+		const plan = "p0000/azure.coop.fy26"
+		for _, test := range []struct{ args, want string }{
+			{"plans show p0000", `name: "p0000" is not a name in the form partners/{mpn_id}/plans/{plan} (NAME_MALFORMED)`},
+			{"plans show p0001/azure.coop.fy26", "there is no plan partners/p0001/plans/azure.coop.fy26 (PLAN_NOT_FOUND)"},
+			{"plans list --order-by limit", `order_by: is not one of name, create_time, update_time, submit_time, alone or followed by " desc" (ORDER_BY_INVALID)`},
+			{"statement p0001/azure.coop.fy26", "there is no plan partners/p0001/plans/azure.coop.fy26 (PLAN_NOT_FOUND)"},
+			{"statement " + plan + " 2026-13", `name: "2026-13" is not a month in the form yyyy-mm (MONTH_MALFORMED)`},
+			{"payouts preview azure 15.5.2026", `"15.5.2026" is not a date such as 2026-05-15 (DATE_MALFORMED)`},
+			{"payouts preview azure 2026-05-16", "pay_date: 2026-05-16 is not a 15th, on which alone payouts are made (PAY_DATE_NOT_15TH)"},
+			{"payouts preview aws 2026-05-15", "there is no program programs/aws (PROGRAM_NOT_FOUND)"},
+			{"payouts run azure 2026-05-16", "payout_run_id: 2026-05-16 is not a 15th, on which alone payouts are made (PAY_DATE_NOT_15TH)"},
+			{"payouts run azure 2026-06-15", "the payout run for 2026-06-15 can start when 2026-06 begins in America/Los_Angeles, at 2026-06-01T00:00:00-07:00 (MONTH_NOT_CLOSED)"},
+			{"payouts retry " + plan + " 2026-05-15", "the payout is SCHEDULED; only one that is FAILED can become SCHEDULED (PAYOUT_STATE)"},
+			{"payouts confirm " + plan + " 2026-04-15 --reference x", "partners/p0000/plans/azure.coop.fy26 has no payout on 2026-04-15 (PAYOUT_NOT_FOUND)"},
+			{"payouts confirm " + plan + " 2026-05-15", "missing flags: --reference=REFERENCE\nRun \"incentives payouts confirm --help\" to see how it is used."},
+			{"payouts list --plan " + plan + " --partner p0000", "--plan and --partner can't be used together\nRun \"incentives payouts list --help\" to see how it is used."},
+			{"payouts list --limit=-1", "payouts list: --limit -1 is below zero\nRun \"incentives payouts list --help\" to see how it is used."},
+			{"payouts pay", "unexpected argument pay\nRun \"incentives payouts --help\" to see how it is used."},
+		} {
+			t.Run(test.args, func(t *testing.T) {
+				same(t, "refusal", s.in(t).do(t.TempDir(), strings.Fields(test.args)...), result{Status: failed, Err: "incentives: " + test.want + "\n"})
+			})
+		}
+		s.stop()
+	})
 }

@@ -30,6 +30,7 @@ func TestMain(m *testing.M) {
 			return 1
 		}
 		defer os.RemoveAll(folder)
+		defer redisServers.Close()
 		if err := os.Chmod(folder, 0o755); err != nil { // for a test with another user
 			fmt.Fprintln(os.Stderr, err)
 			return 1
@@ -59,10 +60,10 @@ type server struct {
 
 var address = regexp.MustCompile(`127\.0\.0\.1:\d+`)
 
-// serve starts a server on a data folder, its clock at a moment, and waits until it is ready.
+// serve starts a server on the data at a place, its clock at a moment, and waits until it is ready.
 func serve(t *testing.T, data string, at time.Time, extra ...string) *server {
 	t.Helper()
-	args := []string{"serve", "--data", data, "--listen", "127.0.0.1:0", "--plansvc", "127.0.0.1:0", "--payoutsvc", "127.0.0.1:0"}
+	args := append([]string{"serve", "--listen", "127.0.0.1:0", "--plansvc", "127.0.0.1:0", "--payoutsvc", "127.0.0.1:0"}, dataFlags(data)...)
 	if !at.IsZero() {
 		args = append(args, "--at", at.Format(time.RFC3339))
 	}

@@ -9,8 +9,6 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/http"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -140,77 +138,76 @@ func (t *torrent) overJSON(s *server, acknowledged func()) {
 // E2: a server that is told to end while earnings come in under load ends in
 // peace and in time; all that it acknowledged is there, once, when it is back.
 func TestE2_ToldToEndInTheMiddleOfAStream(t *testing.T) {
-	t.Parallel()
-	for name, over := range map[string]func(*torrent, *server, func()){"gRPC": (*torrent).overGRPC, "JSON": (*torrent).overJSON} {
-		t.Run(name, func(t *testing.T) {
-			data := t.TempDir()
-			s := serve(t, data, clock)
-			client := &torrent{plans: partners(s, 4)}
-			stopped := make(chan struct{})
-			after := 5 + rand.IntN(10)
-			over(client, s, func() {
-				if client.answered == after {
-					go func() {
-						defer close(stopped)
-						s.stop()
-					}()
+	onEach(t, func(t *testing.T, in place) {
+		for name, over := range map[string]func(*torrent, *server, func()){"gRPC": (*torrent).overGRPC, "JSON": (*torrent).overJSON} {
+			t.Run(name, func(t *testing.T) {
+				data := in.empty(t)
+				s := serve(t, data, clock)
+				client := &torrent{plans: partners(s, 4)}
+				stopped := make(chan struct{})
+				after := 5 + rand.IntN(10)
+				over(client, s, func() {
+					if client.answered == after {
+						go func() {
+							defer close(stopped)
+							s.stop()
+						}()
+					}
+				})
+				<-stopped
+				if reason, _ := details(client.last); client.last != nil && (client.last.Code() != codes.Unavailable || reason != "SERVER_STOPPING") {
+					t.Errorf("the stream ended with %v (%s), want UNAVAILABLE and SERVER_STOPPING", client.last, reason)
 				}
+				if client.answered == len(client.requests) {
+					t.Error("all was answered: the test has shown nothing")
+				}
+				s = serve(t, data, clock)
+				s.sendAgain(client.requests, client.answered)
+				earned := 0
+				for _, request := range client.requests {
+					earned += len(request.GetEarnings())
+				}
+				for _, plan := range client.plans {
+					plan.statement(s, "2026-05", map[string]string{"earned": fmt.Sprint(earned / len(client.plans))})
+				}
+				t.Logf("%d of %d requests were acknowledged", client.answered, len(client.requests))
+				s.stop()
 			})
-			<-stopped
-			if reason, _ := details(client.last); client.last != nil && (client.last.Code() != codes.Unavailable || reason != "SERVER_STOPPING") {
-				t.Errorf("the stream ended with %v (%s), want UNAVAILABLE and SERVER_STOPPING", client.last, reason)
-			}
-			if client.answered == len(client.requests) {
-				t.Error("all was answered: the test has shown nothing")
-			}
-			s = serve(t, data, clock)
-			s.sendAgain(client.requests, client.answered)
-			earned := 0
-			for _, request := range client.requests {
-				earned += len(request.GetEarnings())
-			}
-			for _, plan := range client.plans {
-				plan.statement(s, "2026-05", map[string]string{"earned": fmt.Sprint(earned / len(client.plans))})
-			}
-			t.Logf("%d of %d requests were acknowledged", client.answered, len(client.requests))
-			s.stop()
-		})
-	}
+		}
+	})
 }
 
 // R2: a run that is at work when the server is told to end goes on by itself at
 // the next start, and pays everybody once.
 func TestR2_ToldToEndInTheMiddleOfARun(t *testing.T) {
-	t.Parallel()
-	const tries = 8
-	original := allDue(t)
-	for try := 1; ; try++ {
-		data := filepath.Join(t.TempDir(), "data")
-		if err := os.CopyFS(data, os.DirFS(original)); err != nil {
-			t.Fatal(err)
+	onEach(t, func(t *testing.T, in place) {
+		const tries = 8
+		original := allDue(t)
+		for try := 1; ; try++ {
+			data := in.copied(t, original)
+			s := serve(t, data, beforePayDay)
+			s.startRun()
+			s.stop()
+			s = serve(t, data, beforePayDay)
+			paid := countPayouts(s)
+			run := func() document { return s.must(http.MethodGet, "/v1/programs/azure/payoutRuns/2026-05-15", nil) }
+			for deadline := time.Now().Add(patience); run().text("state") == "RUNNING" && time.Now().Before(deadline); {
+				continue
+			}
+			if state := run().text("state"); state != "SUCCEEDED" {
+				t.Fatalf("the run is %s after the next start, want SUCCEEDED", state)
+			}
+			checkEverybodyPaidOnce(s, dueCount)
+			s.stop()
+			if paid < dueCount {
+				t.Logf("%d of %d were paid when the server was back, at try %d", paid, dueCount, try)
+				return
+			}
+			if try == tries {
+				t.Fatalf("in %d tries, no run was at work when the server was told to end: the test has shown nothing", tries)
+			}
 		}
-		s := serve(t, data, beforePayDay)
-		s.startRun()
-		s.stop()
-		s = serve(t, data, beforePayDay)
-		paid := countPayouts(s)
-		run := func() document { return s.must(http.MethodGet, "/v1/programs/azure/payoutRuns/2026-05-15", nil) }
-		for deadline := time.Now().Add(patience); run().text("state") == "RUNNING" && time.Now().Before(deadline); {
-			continue
-		}
-		if state := run().text("state"); state != "SUCCEEDED" {
-			t.Fatalf("the run is %s after the next start, want SUCCEEDED", state)
-		}
-		checkEverybodyPaidOnce(s, dueCount)
-		s.stop()
-		if paid < dueCount {
-			t.Logf("%d of %d were paid when the server was back, at try %d", paid, dueCount, try)
-			return
-		}
-		if try == tries {
-			t.Fatalf("in %d tries, no run was at work when the server was told to end: the test has shown nothing", tries)
-		}
-	}
+	})
 }
 
 // startRun starts a run of 15 May without waiting for its end, and returns when it has done something.

@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/incentives-dev/incentives/internal/store"
+	"github.com/incentives-dev/incentives/internal/store/redisstore"
 )
 
 // TestKeysAreReadableByHand looks for everything where the package's documentation says that it lies.
@@ -62,4 +63,27 @@ func TestKeysAreReadableByHand(t *testing.T) {
 func sorted(texts []string) []string {
 	slices.Sort(texts)
 	return texts
+}
+
+// TestPrefixesJoin has two services share the place of one URL.
+func TestPrefixesJoin(t *testing.T) {
+	s := shared.Standalone(t)
+	url := s.Place()
+	_, place, _ := strings.Cut(url, "prefix=")
+	for _, service := range []string{"plansvc", "payoutsvc"} {
+		db, err := redisstore.Open(url, redisstore.Options{Prefix: service})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = db.Close() })
+		var b store.Batch
+		b.Require(store.Key{Collection: "things", ID: "a"}, nil)
+		b.Put(store.Key{Collection: "things", ID: "a"}, []byte(service))
+		if err := db.Commit(t.Context(), 17, &b); err != nil {
+			t.Fatalf("%s: %v", service, err)
+		}
+		if got := s.Client(t).HGet(t.Context(), place+":"+service+":{17}:things", "a").Val(); got != service {
+			t.Errorf("%s finds %q in its place", service, got)
+		}
+	}
 }

@@ -20,13 +20,14 @@ const format = 1
 // openTime is how long opening may take.
 const openTime = 10 * time.Second
 
-// Options say how to open a store. The URL's options go before them.
+// Options say how to open a store.
 type Options struct {
-	// Prefix begins every key, and keeps stores in one Redis apart.
+	// Prefix begins every key, after that of the URL, if there is one, and a colon: services keep apart by this one, and
+	// installations in one Redis by the URL's.
 	Prefix string
 
-	// Partitions is how many partitions a new store gets, and that an existing one must have. 0 takes an existing one
-	// as it is, or makes store.DefaultPartitions.
+	// Partitions is how many partitions a new store gets, and that an existing one must have; the URL's number goes before
+	// it. 0 takes an existing one as it is, or makes store.DefaultPartitions.
 	Partitions int
 
 	// Logger gets what an operator should know. Nil discards it.
@@ -71,8 +72,11 @@ func Open(url string, o Options) (*DB, error) {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	if s.own.prefix != "" {
+	switch {
+	case o.Prefix == "":
 		o.Prefix = s.own.prefix
+	case s.own.prefix != "":
+		o.Prefix = s.own.prefix + ":" + o.Prefix
 	}
 	if s.own.partitions != 0 {
 		o.Partitions = s.own.partitions
