@@ -137,29 +137,49 @@ func nodeReady(ctx context.Context, client *redis.Client, nodes int) error {
 // MasterOf returns the master of a key, as a node that runs knows it.
 func (c *Cluster) MasterOf(t testing.TB, key string) *Server {
 	t.Helper()
+	master, err := c.masterOf(t.Context(), t, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return master
+}
+
+// AwaitOther waits until a key has another master.
+func (c *Cluster) AwaitOther(t testing.TB, key string, than *Server) {
+	t.Helper()
+	await(t, "a key has another master", func(ctx context.Context) error {
+		master, err := c.masterOf(ctx, t, key)
+		if master == than {
+			return errors.New(than.Addr + " still is its master")
+		}
+		return err
+	})
+}
+
+func (c *Cluster) masterOf(ctx context.Context, t testing.TB, key string) (*Server, error) {
+	t.Helper()
 	running := slices.IndexFunc(c.Nodes, (*Server).runs)
 	if running < 0 {
-		t.Fatal("no node of the Cluster runs")
+		return nil, errors.New("no node of the Cluster runs")
 	}
 	client := c.Nodes[running].Client(t)
-	slot, err := client.ClusterKeySlot(t.Context(), key).Result()
+	slot, err := client.ClusterKeySlot(ctx, key).Result()
 	if err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
-	all, err := client.ClusterShards(t.Context()).Result()
+	all, err := client.ClusterShards(ctx).Result()
 	if err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
 	for _, shard := range all {
 		holds := slices.ContainsFunc(shard.Slots, func(r redis.SlotRange) bool { return r.Start <= slot && slot <= r.End })
 		for _, node := range shard.Nodes {
 			if holds && node.Role == "master" && node.Health == "online" {
-				return c.at(t, strconv.FormatInt(max(node.Port, node.TLSPort), 10))
+				return c.at(t, strconv.FormatInt(max(node.Port, node.TLSPort), 10)), nil
 			}
 		}
 	}
-	t.Fatalf("slot %d has no master", slot)
-	return nil
+	return nil, fmt.Errorf("slot %d has no master", slot)
 }
 
 // ReplicaOf returns the replica that is connected to a master.
