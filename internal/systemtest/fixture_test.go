@@ -1,6 +1,7 @@
 package systemtest
 
 import (
+	"flag"
 	"fmt"
 	"net/http"
 	"path/filepath"
@@ -87,4 +88,14 @@ func rounds(t *testing.T) int {
 		return 3
 	}
 	return 20
+}
+
+var whole = flag.Bool("whole", false, "have tests that take long do as much as is promised, and not a part of it")
+
+// scale is how much a test does of something: a part, or with -whole all.
+func scale(part, all int) int {
+	if *whole {
+		return all
+	}
+	return part
 }
