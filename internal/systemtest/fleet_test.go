@@ -3,6 +3,7 @@ package systemtest
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
@@ -22,6 +23,7 @@ type fleet struct {
 	*testing.T
 	plansvc *process
 	members []member
+	args    []string // of a member
 }
 
 // A member is one of the payoutsvc.
@@ -33,15 +35,20 @@ type member struct {
 // muster starts a fleet of n, its clocks at a moment. Extra are flags of the payoutsvc.
 func muster(t *testing.T, n int, url string, at time.Time, extra ...string) *fleet {
 	t.Helper()
-	f := &fleet{T: t}
-	plansvc, where, _ := alone(t, "plansvc", "--listen", anyPort, "--store", url, "--at", at.Format(time.RFC3339))
-	f.plansvc = plansvc
+	common := []string{"--listen", anyPort, "--store", url, "--at", at.Format(time.RFC3339)}
+	plansvc, where, _ := alone(t, append([]string{"plansvc"}, common...)...)
+	f := &fleet{T: t, plansvc: plansvc, args: slices.Concat([]string{"payoutsvc", "--plansvc", where}, common, extra)}
 	for range n {
-		args := []string{"payoutsvc", "--listen", anyPort, "--store", url, "--plansvc", where, "--at", at.Format(time.RFC3339)}
-		p, _, conn := alone(t, append(args, extra...)...)
-		f.members = append(f.members, member{p, payoutv1.NewPayoutServiceClient(conn)})
+		f.join()
 	}
 	return f
+}
+
+// join starts one more member.
+func (f *fleet) join() {
+	f.Helper()
+	p, _, conn := alone(f.T, f.args...)
+	f.members = append(f.members, member{p, payoutv1.NewPayoutServiceClient(conn)})
 }
 
 // alone starts one service, and returns when it listens: its calls wait for what it needs.

@@ -77,12 +77,15 @@ func put(s *server, n int) *load {
 func (w *sender) batch(number int) *payoutv1.BatchRecordEarningsRequest {
 	request := &payoutv1.BatchRecordEarningsRequest{}
 	for i := range batchSize {
-		request.Earnings = append(request.Earnings, &payoutv1.Earning{
-			Name:   fmt.Sprintf("%s/earnings/%d", w.plan.plan()[len("/v1/"):], number*batchSize+i),
-			Amount: &moneypb.Money{CurrencyCode: "USD", Units: 1}, EarnTime: timestamppb.New(clock.Add(-time.Hour)),
-		})
+		name := fmt.Sprintf("%s/earnings/%d", w.plan.plan()[len("/v1/"):], number*batchSize+i)
+		request.Earnings = append(request.Earnings, dollar(name, clock.Add(-time.Hour)))
 	}
 	return request
+}
+
+// dollar is an earning of a dollar.
+func dollar(name string, earned time.Time) *payoutv1.Earning {
+	return &payoutv1.Earning{Name: name, Amount: &moneypb.Money{CurrencyCode: "USD", Units: 1}, EarnTime: timestamppb.New(earned)}
 }
 
 // send sends one batch after another. Each outcome that is refused for now is asked for again with its batch.
@@ -219,7 +222,8 @@ func (l *load) stop() {
 	for _, w := range l.editors {
 		acknowledged += w.names
 		has := l.s.must(http.MethodGet, w.plan.plan(), nil).text("displayName")
-		if w.settle(has, w.names+1); w.names == 0 {
+		w.settle(has, w.names+1)
+		if w.names == 0 {
 			l.s.Errorf("%s: never changed", w.plan.Name)
 		}
 		lost += w.lost

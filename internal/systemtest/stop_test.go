@@ -13,11 +13,9 @@ import (
 	"testing"
 	"time"
 
-	moneypb "google.golang.org/genproto/googleapis/type/money"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/encoding/protojson"
-	"google.golang.org/protobuf/types/known/timestamppb"
 
 	payoutv1 "github.com/incentives-dev/incentives/proto/incentives/payout/v1"
 )
@@ -36,10 +34,8 @@ func (t *torrent) next() *payoutv1.StreamEarningsRequest {
 	request := &payoutv1.StreamEarningsRequest{}
 	for i := range size {
 		n := len(t.requests)*size + i
-		request.Earnings = append(request.Earnings, &payoutv1.Earning{
-			Name:   fmt.Sprintf("partners/%s/plans/azure.coop.fy26/earnings/%d", t.plans[n%len(t.plans)].Name, n),
-			Amount: &moneypb.Money{CurrencyCode: "USD", Units: 1}, EarnTime: timestamppb.New(clock.Add(-time.Hour)),
-		})
+		name := fmt.Sprintf("partners/%s/plans/azure.coop.fy26/earnings/%d", t.plans[n%len(t.plans)].Name, n)
+		request.Earnings = append(request.Earnings, dollar(name, clock.Add(-time.Hour)))
 	}
 	t.requests = append(t.requests, request)
 	return request

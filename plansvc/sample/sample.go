@@ -82,7 +82,7 @@ func Write(ctx context.Context, db store.DB, plans Plans) error {
 		}
 	}()
 	for _, numbers := range byPartition(db.Partitions(), plans.Count) {
-		group.Go(func() error { return write(ctx, to, program, numbers, plans.Waiting, done) })
+		group.Go(func() error { return plans.write(ctx, to, program, numbers, done) })
 	}
 	err = group.Wait()
 	close(done)
@@ -100,14 +100,14 @@ func byPartition(partitions, count int) [][]int {
 	return numbers
 }
 
-// write writes the plans of a partition.
-func write(ctx context.Context, to *planstore.Store, program *plan.Program, numbers []int, waiting int, done chan<- int) error {
+// write writes the plans with these numbers, all of one partition.
+func (plans Plans) write(ctx context.Context, to *planstore.Store, program *plan.Program, numbers []int, done chan<- int) error {
 	for len(numbers) > 0 {
 		some := numbers[:min(batch, len(numbers))]
 		numbers = numbers[len(some):]
 		var load planstore.Load
 		for _, i := range some {
-			e, p, err := newPlan(planName(i), program, i < waiting)
+			e, p, err := newPlan(planName(i), program, i < plans.Waiting)
 			if err != nil {
 				return err
 			}
@@ -173,5 +173,6 @@ func newPlan(name plan.Name, program *plan.Program, waits bool) (*plan.Enrollmen
 	if err := p.StartReview(call()); err != nil {
 		return nil, nil, err
 	}
-	return e, p, p.Approve(call(), program, admins, money.Money{})
+	err = p.Approve(call(), program, admins, money.Money{})
+	return e, p, err
 }
