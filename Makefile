@@ -27,7 +27,12 @@ demo: ## a month from plan to payout in a temporary store, printed as a statemen
 
 .PHONY: test
 test: redis ## run all tests
-	go test -timeout 20m ./...
+	go test -timeout 20m -parallel 4 ./...
+
+# The tests of whole servers that are killed, which `make test` does less of.
+.PHONY: endure
+endure: redis ## run the tests that kill and cut things off as often as is promised (about 10 minutes)
+	go test -timeout 60m -parallel 4 -v -run '^Test(E2|R2)_' ./internal/systemtest -whole | grep -v '^=== '
 
 # The tests start servers of their own. On Debian, root has the command installed here.
 .PHONY: redis

@@ -81,13 +81,12 @@ func (e example) statement(s *server, month string, want map[string]string) {
 	}
 }
 
-// rounds is how often a test kills the server.
-func rounds(t *testing.T) int {
-	t.Helper()
-	if testing.Short() {
-		return 3
+// rounds is how often a test kills the server in a place.
+func rounds(in place) int {
+	if in.name == places[0].name {
+		return 20
 	}
-	return 20
+	return scale(3, 20)
 }
 
 var whole = flag.Bool("whole", false, "have tests that take long do as much as is promised, and not a part of it")

@@ -23,7 +23,7 @@ func TestE2_KilledInTheMiddleOfAStream(t *testing.T) {
 		plans := partners(s, 8)
 		earned := make([]int64, len(plans))
 		torn := 0
-		for round := range rounds(t) {
+		for round := range rounds(in) {
 			requests := make([]*payoutv1.StreamEarningsRequest, batches)
 			for b := range requests {
 				requests[b] = &payoutv1.StreamEarningsRequest{}
@@ -49,7 +49,7 @@ func TestE2_KilledInTheMiddleOfAStream(t *testing.T) {
 		if torn == 0 {
 			t.Error("no stream was torn: the test has shown nothing")
 		}
-		t.Logf("%d of %d streams were torn before their last acknowledgement", torn, rounds(t))
+		t.Logf("%d of %d streams were torn before their last acknowledgement", torn, rounds(in))
 		s.stop()
 	})
 }
@@ -115,7 +115,7 @@ func TestR2_KilledInTheMiddleOfARun(t *testing.T) {
 		original := allDue(t)
 		took := time.Duration(0)
 		torn := 0
-		for round := range rounds(t) {
+		for round := range rounds(in) {
 			data := in.copied(t, original)
 			s := serve(t, data, clock)
 			if round == 0 { // not killed, to learn how long a run takes
@@ -138,7 +138,7 @@ func TestR2_KilledInTheMiddleOfARun(t *testing.T) {
 			}
 			s.kill()
 		}
-		t.Logf("%d of %d runs were seen half done after the kill; one run takes %s", torn, rounds(t)-1, took)
+		t.Logf("%d of %d runs were seen half done after the kill; one run takes %s", torn, rounds(in)-1, took)
 	})
 }
 

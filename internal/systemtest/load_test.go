@@ -92,7 +92,7 @@ func dollar(name string, earned time.Time) *payoutv1.Earning {
 func (l *load) send(w *sender) {
 	client := payoutv1.NewPayoutServiceClient(l.s.payouts)
 	for !l.ending.Load() {
-		answer, err := inTime(client.BatchRecordEarnings, w.batch(w.batches))
+		answer, err := inTime(l, client.BatchRecordEarnings, w.batch(w.batches))
 		if !l.isOutage(err) {
 			return
 		}
@@ -112,11 +112,19 @@ func (l *load) send(w *sender) {
 	}
 }
 
-// inTime makes a call, for which it has as long as anything has.
-func inTime[Q, A any](call func(context.Context, Q, ...grpc.CallOption) (A, error), request Q) (A, error) {
+// longest is how long a call may take, whatever is out: the services give up earlier than their clients do.
+const longest = patience / 2
+
+// inTime makes a call, and reports one that takes too long.
+func inTime[Q, A any](l *load, call func(context.Context, Q, ...grpc.CallOption) (A, error), request Q) (A, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	return call(ctx, request)
+	began := time.Now()
+	answer, err := call(ctx, request)
+	if took := time.Since(began); took > longest {
+		l.s.Errorf("a %T took %s (%v), want at most %s", request, took, err, longest)
+	}
+	return answer, err
 }
 
 // isOutage reports whatever else than an outage a call has failed with.
@@ -135,7 +143,7 @@ func (l *load) edit(w *editor) {
 	name := w.plan.plan()[len("/v1/"):]
 	for !l.ending.Load() {
 		next := w.names + 1
-		_, err := inTime(client.UpdatePlan, &planv1.UpdatePlanRequest{
+		_, err := inTime(l, client.UpdatePlan, &planv1.UpdatePlanRequest{
 			Plan: &planv1.Plan{Name: name, DisplayName: w.title(next)}, UpdateMask: &fieldmaskpb.FieldMask{Paths: []string{"display_name"}},
 		})
 		if !l.isOutage(err) {
@@ -143,7 +151,7 @@ func (l *load) edit(w *editor) {
 		}
 		for err != nil && !l.ending.Load() { // was it done?
 			var now *planv1.Plan
-			now, err = inTime(client.GetPlan, &planv1.GetPlanRequest{Name: name})
+			now, err = inTime(l, client.GetPlan, &planv1.GetPlanRequest{Name: name})
 			if !l.isOutage(err) {
 				return
 			}
@@ -207,7 +215,7 @@ func (l *load) stop() {
 		earned := w.batches * batchSize
 		acknowledged += earned
 		for number := range w.batches + 1 { // the last one may be there, or not; now it is
-			answer, err := inTime(client.BatchRecordEarnings, w.batch(number))
+			answer, err := inTime(l, client.BatchRecordEarnings, w.batch(number))
 			if err != nil {
 				l.s.Fatal(err)
 			}
@@ -234,11 +242,11 @@ func (l *load) stop() {
 	}
 }
 
-func (l *load) run(t *testing.T, rounds int, outage func(round int)) {
+func (l *load) run(t *testing.T, rounds int, outage func()) {
 	t.Helper()
-	for round := range rounds {
+	for range rounds {
 		l.await()
-		outage(round)
+		outage()
 	}
 	l.await()
 	l.stop()

@@ -16,16 +16,13 @@ import (
 	planv1 "github.com/incentives-dev/incentives/proto/incentives/plan/v1"
 )
 
-// outages is how often Redis is killed.
-const outages = 10
-
 // E2: Redis is killed under load, again and again. What was acknowledged is there, once; meanwhile the services say that
 // they can't work, and when to ask again; and they come back by themselves.
 func TestE2_RedisIsKilledUnderLoad(t *testing.T) {
 	t.Parallel()
 	redis := redistest.Standalone(t, redistest.Options{})
 	s := serve(t, redis.URL(), clock)
-	put(s, 4).run(t, outages, func(int) {
+	put(s, 4).run(t, scale(3, 10), func() {
 		redis.Kill(t)
 		s.awaitOut()
 		redis.Restart(t)
@@ -40,7 +37,7 @@ func TestE2_AMasterOfTheClusterIsKilledUnderLoad(t *testing.T) {
 	t.Parallel()
 	cluster := redistest.NewCluster(t, redistest.Options{})
 	s := serve(t, cluster.URL()+"?min_replicas=1", clock)
-	put(s, 4).run(t, outages, func(int) {
+	put(s, 4).run(t, scale(3, 10), func() {
 		key := fmt.Sprint(rand.Int())
 		master := cluster.MasterOf(t, key)
 		master.Kill(t)

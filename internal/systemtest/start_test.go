@@ -8,6 +8,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/incentives-dev/incentives/internal/store/redistest"
 )
 
 // nobody is a user without special rights.
@@ -64,5 +66,50 @@ func give(t *testing.T, folder string) {
 	})
 	if err != nil {
 		t.Fatal(err)
+	}
+}
+
+// What is wrong with the Redis of a service is told in one line at its start, without a password.
+func TestServicesSayWhatIsWrongWithTheirRedis(t *testing.T) {
+	t.Parallel()
+	shared, cluster := redisServers.Standalone(t), redisServers.Cluster(t)
+	locked := redistest.Standalone(t, redistest.Options{User: "ana", Password: "secret"})
+	volatile := redistest.Standalone(t, redistest.Options{Lines: []string{"maxmemory-policy allkeys-lru"}})
+	down := redistest.Standalone(t, redistest.Options{})
+	down.Kill(t)
+	made := shared.Place() + "&partitions=8"
+	serve(t, made, clock).stop()
+	newer := shared.Place()
+	serve(t, newer, clock).stop()
+	_, prefix, _ := strings.Cut(newer, "prefix=")
+	for _, service := range []string{"plansvc", "payoutsvc"} {
+		if err := shared.Client(t).Set(t.Context(), prefix+":"+service+":store", `{"format":99,"partitions":64}`, 0).Err(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, test := range []struct{ name, url, want string }{
+		{"no host", "redis://", "no host"},
+		{"an unknown option", shared.URL() + "?min_replica=1", "min_replica"},
+		{"a server that is down", down.URL(), "connection refused"},
+		{"a wrong password", "redis://ana:secret1@" + locked.Addr, "password"},
+		{"no password", "redis://" + locked.Addr, "password"},
+		{"a Cluster as one server", "redis://" + cluster.Nodes[0].Addr, "redis+cluster://"},
+		{"one server as a Cluster", "redis+cluster://" + shared.Addr, "redis://"},
+		{"one server as a Sentinel", "redis+sentinel://" + shared.Addr + "/mymaster", "entinel"},
+		{"TLS that it does not speak", "rediss://" + shared.Addr, "TLS"},
+		{"another number of partitions", strings.Replace(made, "=8", "=9", 1), "8"},
+		{"a newer format", newer, "version 99"},
+		{"one that evicts", volatile.URL(), "maxmemory-policy"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			for _, args := range [][]string{{"plansvc"}, {"payoutsvc"}, {"serve", "--plansvc", anyPort, "--payoutsvc", anyPort}} {
+				args = append(args, "--listen", anyPort)
+				got := finish(t, program(t, append(args, "--store", test.url, "--log-level", "error")...))
+				if got.Status != failed || strings.Count(got.Err, "\n") != 1 || !strings.Contains(got.Err, test.want) || strings.Contains(got.Err, "secret") {
+					t.Errorf("%s: status %d\n%swant 1, and one line with %q", args[0], got.Status, got.Err, test.want)
+				}
+			}
+		})
 	}
 }
