@@ -143,10 +143,12 @@ type Plansvc struct {
 
 // Help is printed below the flags' list by --help.
 func (Plansvc) Help() string {
-	return `It owns its store, which no other process can use meanwhile. On this machine alone, and where others reach it:
+	return `A folder (pebble:) it has for itself; a Redis it shares with any number of other plansvc. On this machine alone, where others
+reach it, and as one of several:
 
     incentives plansvc
-    incentives plansvc --listen 10.0.0.5:9001 --store pebble:/var/lib/incentives/plansvc`
+    incentives plansvc --listen 10.0.0.5:9001 --store pebble:/var/lib/incentives/plansvc
+    incentives plansvc --listen 10.0.0.5:9001 --store 'redis+cluster://10.0.1.1,10.0.1.2?min_replicas=1'`
 }
 
 // Run serves.
@@ -172,7 +174,8 @@ func (Payoutsvc) Help() string {
 itself. On this machine alone, and where others reach it:
 
     incentives payoutsvc
-    incentives payoutsvc --plansvc 10.0.0.5:9001 --listen 10.0.0.6:9002 --store pebble:/var/lib/incentives/payoutsvc`
+    incentives payoutsvc --plansvc 10.0.0.5:9001 --listen 10.0.0.6:9002 --store pebble:/var/lib/incentives/payoutsvc
+    incentives payoutsvc --plansvc 10.0.0.5:9001 --listen 10.0.0.6:9002 --store 'redis+cluster://10.0.1.1,10.0.1.2?min_replicas=1'`
 }
 
 // Run serves.

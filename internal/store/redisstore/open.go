@@ -103,7 +103,7 @@ func open(s settings, o Options) (*DB, error) {
 	}
 	db := &DB{server: server, prefix: o.Prefix, replicas: s.own.minReplicas, scripts: newScripts()}
 	if err := db.prepare(ctx, s, o); err != nil {
-		_ = server.Close()             // what went wrong first says more
+		_ = server.Close() // what went wrong first says more
 		if s.tls && strings.Contains(err.Error(), context.DeadlineExceeded.Error()) {
 			// So does one without TLS: it takes the greeting for a command that has not ended yet.
 			err = fmt.Errorf("%w: does it speak TLS? Without, its URL begins with %s://", err, schemeOf(s.kind, false))
