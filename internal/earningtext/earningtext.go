@@ -10,6 +10,7 @@
 package earningtext
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -18,9 +19,9 @@ import (
 
 	"google.golang.org/protobuf/types/known/timestamppb"
 
-	"github.com/incentives-dev/incentives/internal/cli/name"
 	"github.com/incentives-dev/incentives/internal/fault"
 	"github.com/incentives-dev/incentives/internal/money"
+	"github.com/incentives-dev/incentives/internal/name"
 	payoutv1 "github.com/incentives-dev/incentives/proto/incentives/payout/v1"
 )
 
@@ -132,9 +133,23 @@ func readTime(v *fault.Violations, text string) *timestamppb.Timestamp {
 	return timestamppb.New(moment)
 }
 
-// Translate says in the fields of texts what the service says is wrong with an earning that Read has made of them: the
-// service says "earnings[3].amount", and knows the fields plan and id as one name.
-func Translate(earning *payoutv1.Earning, violation fault.Violation) fault.Violation {
+// InFields says in the fields of texts what the service says is wrong with an earning that Read has made of them: the
+// service says "earnings[3].amount", and knows the fields plan and id as one name. An error without fields comes back as
+// it is.
+func InFields(earning *payoutv1.Earning, refusal error) error {
+	e, ok := errors.AsType[*fault.Error](refusal)
+	if !ok || len(e.Fields) == 0 {
+		return refusal
+	}
+	var v fault.Violations
+	for _, f := range e.Fields {
+		f = inField(earning, f)
+		v.Add(f.Path, f.Reason, "%s", f.Message)
+	}
+	return v.Err()
+}
+
+func inField(earning *payoutv1.Earning, violation fault.Violation) fault.Violation {
 	if rest, ok := strings.CutPrefix(violation.Path, "earning"); ok {
 		if _, field, ok := strings.Cut(rest, "."); ok {
 			violation.Path = field

@@ -14,6 +14,7 @@ import (
 	"github.com/incentives-dev/incentives/internal/cli"
 	"github.com/incentives-dev/incentives/internal/cli/earningcsv"
 	"github.com/incentives-dev/incentives/internal/cli/upload"
+	"github.com/incentives-dev/incentives/internal/earningtext"
 	"github.com/incentives-dev/incentives/internal/fault"
 	payoutv1 "github.com/incentives-dev/incentives/proto/incentives/payout/v1"
 )
@@ -213,34 +214,14 @@ func (w *importing) done(item upload.Item[earningcsv.Line], outcome *payoutv1.Ea
 
 // reasons is what is wrong with a line, all of it on one line.
 func reasons(earning *payoutv1.Earning, err error) string {
+	err = earningtext.InFields(earning, err)
 	refusal, ok := errors.AsType[*fault.Error](err)
 	if !ok || len(refusal.Fields) == 0 {
 		return cli.Sentence(err)
 	}
 	all := make([]string, len(refusal.Fields))
 	for i, field := range refusal.Fields {
-		column, message := inFile(earning, field)
-		all[i] = fmt.Sprintf("%s: %s (%s)", column, cli.Plain(message), field.Reason)
+		all[i] = fmt.Sprintf("%s: %s (%s)", field.Path, cli.Plain(field.Message), field.Reason)
 	}
 	return strings.Join(all, "; ")
-}
-
-// inFile is a violation in the file's words: the service says "earnings[3].amount"
-// for the column amount, and knows the columns plan and id as one name.
-func inFile(earning *payoutv1.Earning, violation fault.Violation) (column, message string) {
-	column, message = violation.Path, violation.Message
-	if rest, ok := strings.CutPrefix(column, "earning"); ok {
-		if _, field, ok := strings.Cut(rest, "."); ok {
-			column = field
-		}
-	}
-	switch {
-	case column != "name":
-	case violation.Reason == "ID_MALFORMED":
-		column = "id"
-	case violation.Reason == "NAME_MALFORMED":
-		plan, _, _ := strings.Cut(earning.GetName(), "/earnings/")
-		column, message = "plan", fmt.Sprintf("%.80q is not a plan such as contoso/azure.coop.fy26", plan)
-	}
-	return column, message
 }

@@ -4,7 +4,7 @@ import (
 	"context"
 
 	"github.com/incentives-dev/incentives/internal/cli"
-	"github.com/incentives-dev/incentives/internal/cli/name"
+	"github.com/incentives-dev/incentives/internal/name"
 	planv1 "github.com/incentives-dev/incentives/proto/incentives/plan/v1"
 )
 

@@ -9,9 +9,9 @@ import (
 	"google.golang.org/genproto/googleapis/type/date"
 
 	"github.com/incentives-dev/incentives/internal/cli"
-	"github.com/incentives-dev/incentives/internal/cli/name"
 	"github.com/incentives-dev/incentives/internal/fault"
 	"github.com/incentives-dev/incentives/internal/money"
+	"github.com/incentives-dev/incentives/internal/name"
 	payoutv1 "github.com/incentives-dev/incentives/proto/incentives/payout/v1"
 )
 

@@ -7,8 +7,8 @@ import (
 	"time"
 
 	"github.com/incentives-dev/incentives/internal/cli"
-	"github.com/incentives-dev/incentives/internal/cli/name"
 	"github.com/incentives-dev/incentives/internal/fault"
+	"github.com/incentives-dev/incentives/internal/name"
 	"github.com/incentives-dev/incentives/internal/rpc"
 	payoutv1 "github.com/incentives-dev/incentives/proto/incentives/payout/v1"
 )

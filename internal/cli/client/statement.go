@@ -4,7 +4,7 @@ import (
 	"context"
 
 	"github.com/incentives-dev/incentives/internal/cli"
-	"github.com/incentives-dev/incentives/internal/cli/name"
+	"github.com/incentives-dev/incentives/internal/name"
 	payoutv1 "github.com/incentives-dev/incentives/proto/incentives/payout/v1"
 )
 

@@ -9,7 +9,7 @@ import (
 
 	"github.com/incentives-dev/incentives/internal/cli"
 	"github.com/incentives-dev/incentives/internal/cli/client"
-	"github.com/incentives-dev/incentives/internal/cli/name"
+	"github.com/incentives-dev/incentives/internal/name"
 	payoutv1 "github.com/incentives-dev/incentives/proto/incentives/payout/v1"
 	planv1 "github.com/incentives-dev/incentives/proto/incentives/plan/v1"
 )

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/incentives-dev/incentives/internal/earningtext"
 	"github.com/incentives-dev/incentives/internal/fault"
 	payoutv1 "github.com/incentives-dev/incentives/proto/incentives/payout/v1"
 )
@@ -58,7 +59,7 @@ func (r *Reader) readHeader() error {
 		lines, err := r.lines.record()
 		switch {
 		case errors.Is(err, io.EOF):
-			return errors.New("the file is empty: its first line names the columns, " + strings.Join(names(), ","))
+			return errors.New("the file is empty: its first line names the columns, " + strings.Join(earningtext.Fields(), ","))
 		case err != nil:
 			return err
 		case lines[0].long:
@@ -109,7 +110,7 @@ func (r *Reader) line(lines []piece) Line {
 	}
 	line := Line{Number: lines[0].number, Text: text, End: lines[len(lines)-1].end, Err: err}
 	if err == nil {
-		line.Earning, line.Err = earning(values)
+		line.Earning, line.Err = earningtext.Read(values)
 	}
 	return line
 }

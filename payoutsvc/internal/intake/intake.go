@@ -7,16 +7,17 @@
 package intake
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 
-	"google.golang.org/genproto/googleapis/rpc/errdetails"
-	"google.golang.org/genproto/googleapis/rpc/status"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 
 	"github.com/incentives-dev/incentives/internal/earningtext"
 	"github.com/incentives-dev/incentives/internal/fault"
 	"github.com/incentives-dev/incentives/internal/queue"
+	"github.com/incentives-dev/incentives/internal/rpc"
 	payoutv1 "github.com/incentives-dev/incentives/proto/incentives/payout/v1"
 )
 
@@ -59,31 +60,22 @@ func (in Intake) Handle(ctx context.Context, entries []queue.Entry) []queue.Verd
 		return verdicts
 	}
 	for k, outcome := range response.GetOutcomes() {
-		verdicts[places[k]] = verdict(outcome)
+		verdicts[places[k]] = verdict(request.GetEarnings()[k], outcome)
 	}
 	return verdicts
 }
 
 // verdict is what an earning's outcome is to its entry.
-func verdict(outcome *payoutv1.EarningOutcome) queue.Verdict {
+func verdict(earning *payoutv1.Earning, outcome *payoutv1.EarningOutcome) queue.Verdict {
 	if outcome.GetState() != payoutv1.EarningOutcome_REJECTED {
 		return queue.Verdict{Outcome: queue.Done}
 	}
-	refusal := outcome.GetStatus()
-	switch codes.Code(refusal.GetCode()) {
+	refusal := status.FromProto(outcome.GetStatus())
+	switch refusal.Code() {
 	case codes.Unavailable, codes.Aborted, codes.ResourceExhausted, codes.DeadlineExceeded, codes.Canceled:
 		return queue.Verdict{Outcome: queue.Again}
 	default:
-		return queue.Verdict{Outcome: queue.Never, Reason: reasonOf(refusal), Message: refusal.GetMessage()}
+		err := earningtext.InFields(earning, rpc.FromStatus(refusal.Err()))
+		return queue.Verdict{Outcome: queue.Never, Reason: cmp.Or(fault.ReasonOf(err), "REJECTED"), Message: err.Error()}
 	}
-}
-
-func reasonOf(refusal *status.Status) string {
-	for _, detail := range refusal.GetDetails() {
-		var info errdetails.ErrorInfo
-		if detail.UnmarshalTo(&info) == nil {
-			return info.GetReason()
-		}
-	}
-	return codes.Code(refusal.GetCode()).String()
 }

@@ -3,7 +3,7 @@ package name_test
 import (
 	"testing"
 
-	"github.com/incentives-dev/incentives/internal/cli/name"
+	"github.com/incentives-dev/incentives/internal/name"
 )
 
 func TestNames(t *testing.T) {
