@@ -20,8 +20,12 @@ import (
 	"github.com/incentives-dev/incentives/internal/store"
 )
 
-// pageSize is how many entries are read and written at once.
-const pageSize = 1000
+const (
+	// pageSize is how many entries are read at once, and written at once at most.
+	pageSize = 1000
+	// commitSize is about how many bytes are written at once, where one entry has not more.
+	commitSize = 1 << 20
+)
 
 // collection holds, in each partition that a copy was begun of, how far it is, under the empty id.
 const collection = "copying"
@@ -168,13 +172,31 @@ func (c *Copy) copy(ctx context.Context, p store.Partition) error {
 		return nil
 	}
 	err = each(ctx, c.From, p, at, func(name string, entries []store.Entry) error {
-		c.tell(len(entries))
-		return write(place{Collection: name, After: entries[len(entries)-1].ID, Some: true}, entries, name)
+		for len(entries) > 0 {
+			n := fitting(entries)
+			if err := write(place{Collection: name, After: entries[n-1].ID, Some: true}, entries[:n], name); err != nil {
+				return err
+			}
+			c.tell(n)
+			entries = entries[n:]
+		}
+		return nil
 	})
 	if err != nil {
 		return err
 	}
 	return write(place{Whole: true}, nil, "")
+}
+
+// fitting is how many of some entries go into one commit, at least one.
+func fitting(entries []store.Entry) int {
+	size := 0
+	for n, entry := range entries {
+		if size += len(entry.ID) + len(entry.Value); size > commitSize && n > 0 {
+			return n
+		}
+	}
+	return len(entries)
 }
 
 // isCopied tells whether a partition without a mark of a copy is whole: empty as the other is, or copied, checked and

@@ -1,0 +1,105 @@
+package storage_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/incentives-dev/incentives/internal/cli"
+	"github.com/incentives-dev/incentives/internal/cli/storage"
+	"github.com/incentives-dev/incentives/internal/store"
+	"github.com/incentives-dev/incentives/internal/store/redistest"
+	"github.com/incentives-dev/incentives/internal/store/storeurl"
+)
+
+// A result is what a command did.
+type result struct {
+	Status   int
+	Out, Err string
+}
+
+// run runs the command line `incentives store …`.
+func run(ctx context.Context, args ...string) result {
+	var out, err bytes.Buffer
+	commands := struct {
+		Store storage.Store `cmd:""`
+	}{}
+	status := cli.Run(ctx, &commands, append([]string{"store"}, args...), &cli.Console{In: strings.NewReader(""), Out: &out, Err: &err})
+	return result{status, out.String(), err.String()}
+}
+
+// made makes a store of plansvc with some entries, and returns its URL.
+func made(t *testing.T, entries int) string {
+	t.Helper()
+	url := "pebble:" + t.TempDir()
+	db, err := storeurl.Open(url, storeurl.Options{Name: "plansvc", Partitions: 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	var b store.Batch
+	for i := range entries {
+		b.Put(store.Key{Collection: "plans", ID: fmt.Sprint(i)}, []byte("x"))
+	}
+	if err := db.Commit(t.Context(), 1, &b); err != nil {
+		t.Fatal(err)
+	}
+	return url
+}
+
+// To Redis and back, with as many partitions as the first store has.
+func TestCopy(t *testing.T) {
+	redis := redistest.Standalone(t, redistest.Options{})
+	first, back := made(t, 1234), "pebble:"+t.TempDir()
+	same := result{Out: "Both stores hold the same 1,234 entries.\n"}
+	for _, step := range [][2]string{{first, redis.URL()}, {first, redis.URL()}, {redis.URL(), back}} {
+		got := run(t.Context(), "copy", "--service", "plansvc", "--from", step[0], "--to", step[1])
+		if diff := cmp.Diff(same, got); diff != "" {
+			t.Errorf("%s to %s (-want +got):\n%s", step[0], step[1], diff)
+		}
+	}
+	if n := redis.Client(t).HLen(t.Context(), "plansvc:{1}:plans").Val(); n != 1234 {
+		t.Errorf("Redis holds %d plans where plansvc looks for them, want 1234", n)
+	}
+}
+
+func TestCopyRefuses(t *testing.T) {
+	from, other := made(t, 3), made(t, 4)
+	down := redistest.Standalone(t, redistest.Options{})
+	down.Kill(t)
+	for _, test := range []struct {
+		name, service, from, to, want string
+	}{
+		{"one store", "plansvc", from, from, "incentives: --from and --to are the same store\n"},
+		{"another service", "gateway", from, other, "--service must be one of \"plansvc\",\"payoutsvc\""},
+		{"no URL", "plansvc", "x", other, "incentives: --from: store \"x\" is no URL of a store"},
+		{"a URL of nothing known", "plansvc", from, "mysql://localhost", "incentives: --to: store \"mysql://localhost\" has the unknown scheme"},
+		{"a store with something else", "plansvc", from, other, "incentives: the store to copy to is neither empty nor a copy: partition 1 differs in plans \"3\", which is in the copy alone\n"},
+		{"a Redis that is down", "plansvc", from, down.URL(), "connection refused\n"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			got := run(t.Context(), "copy", "--service", test.service, "--from", test.from, "--to", test.to)
+			if got.Status != 1 || got.Out != "" || !strings.Contains(got.Err, test.want) || !strings.HasPrefix(got.Err, "incentives: ") {
+				t.Errorf("%+v, want status 1 and %q", got, test.want)
+			}
+		})
+	}
+}
+
+// A copy that was interrupted goes on where it stood, as the help says.
+func TestCopyGoesOnWhenItWasInterrupted(t *testing.T) {
+	from, to := made(t, 5000), "pebble:"+t.TempDir()
+	ctx, interrupt := context.WithCancel(t.Context())
+	interrupt()
+	if got := run(ctx, "copy", "--service", "plansvc", "--from", from, "--to", to); got.Status != 1 || got.Out != "" || got.Err != "incentives: interrupted\n" {
+		t.Errorf("interrupted: %+v, want status 1 and one line", got)
+	}
+	want := result{Out: "Both stores hold the same 5,000 entries.\n"}
+	if diff := cmp.Diff(want, run(t.Context(), "copy", "--service", "plansvc", "--from", from, "--to", to)); diff != "" {
+		t.Errorf("run again (-want +got):\n%s", diff)
+	}
+}
