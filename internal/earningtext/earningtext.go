@@ -126,7 +126,7 @@ func readTime(v *fault.Violations, text string) *timestamppb.Timestamp {
 		return nil // said already
 	}
 	moment, err := time.Parse(time.RFC3339, text)
-	if err != nil {
+	if err != nil || timestamppb.New(moment).CheckValid() != nil { // on the wire a time is of the years 1 to 9999, in UTC
 		v.Add(EarnTime, "TIME_MALFORMED", "%.80q is not a time with its zone, such as 2026-04-30T17:00:00-07:00", text)
 		return nil
 	}

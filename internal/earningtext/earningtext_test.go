@@ -15,6 +15,7 @@ import (
 
 	"github.com/incentives-dev/incentives/internal/earningtext"
 	"github.com/incentives-dev/incentives/internal/fault"
+	"github.com/incentives-dev/incentives/internal/money"
 	payoutv1 "github.com/incentives-dev/incentives/proto/incentives/payout/v1"
 )
 
@@ -86,6 +87,8 @@ func TestReadRefuses(t *testing.T) {
 		{"a currency in small letters", texts("currency", "usd"), []string{"currency CURRENCY_UNKNOWN"}},
 		{"a day", texts("earn_time", "2026-04-30"), []string{"earn_time TIME_MALFORMED"}},
 		{"a time without its zone", texts("earn_time", "2026-04-30T17:00:00"), []string{"earn_time TIME_MALFORMED"}},
+		{"a time before the year 1 in UTC", texts("earn_time", "0001-01-01T00:00:00+01:00"), []string{"earn_time TIME_MALFORMED"}},
+		{"a time after the year 9999 in UTC", texts("earn_time", "9999-12-31T23:59:59-01:00"), []string{"earn_time TIME_MALFORMED"}},
 		{"what is not UTF-8", texts("description", "\xff", "id", "\xfe"), []string{"id TEXT_MALFORMED", "description TEXT_MALFORMED"}},
 		{"fields that are none", texts("Plan", "x", "amont", "1"), []string{"Plan FIELD_UNKNOWN", "amont FIELD_UNKNOWN"}},
 		{"all at once", texts("id", "a/b", "amount", "x", "earn_time", "x"), []string{"id ID_MALFORMED", "amount AMOUNT_MALFORMED", "earn_time TIME_MALFORMED"}},
@@ -153,6 +156,7 @@ func TestInFields(t *testing.T) {
 func FuzzRead(f *testing.F) {
 	f.Add("contoso/azure.coop.fy26", "inv-1", "1234.50", "USD", "2026-04-30T17:00:00-07:00", "April", "other")
 	f.Add("", "a/b", "1e400000", "usd", "0000-00-00T00:00:00Z", "\xff", "\xfe")
+	f.Add("contoso/azure.coop.fy26", "inv-1", "-0.5", "JPY", "0000-01-01T00:00:00Z", "", "")
 	f.Fuzz(func(t *testing.T, plan, id, amount, currency, earnTime, description, other string) {
 		e, err := earningtext.Read(texts("plan", plan, "id", id, "amount", amount, "currency", currency, "earn_time", earnTime, "description", description, other, "-"))
 		if err != nil {
@@ -164,7 +168,9 @@ func FuzzRead(f *testing.F) {
 		if name := e.GetName(); !strings.Contains(name, "/earnings/") || strings.HasSuffix(name, "/") || !utf8.ValidString(name+e.GetDescription()) {
 			t.Errorf("name %q, description %q", name, e.GetDescription())
 		}
-		if e.GetAmount() == nil || e.GetEarnTime().CheckValid() != nil {
+		var v fault.Violations
+		money.Check(&v, "amount", money.FromWire(&v, "amount", e.GetAmount()))
+		if e.GetAmount() == nil || v.Err() != nil || e.GetEarnTime().CheckValid() != nil {
 			t.Errorf("earning %v", e)
 		}
 	})
