@@ -70,7 +70,8 @@ type DifferenceError struct {
 }
 
 func (e *DifferenceError) Error() string {
-	return fmt.Sprintf("the stores differ after the copy: partition %d, %s. Was one of them written to meanwhile? Run the copy again", e.Partition, e.Entry)
+	return fmt.Sprintf("the stores differ after the copy: partition %d, %s. Was one of them written to meanwhile? "+
+		"Copy to an empty store, with nobody writing", e.Partition, e.Entry)
 }
 
 // Run copies, or goes on copying, checks, and returns how many entries both stores hold. Both have the same number of
@@ -81,16 +82,19 @@ func (c *Copy) Run(ctx context.Context) (entries int64, err error) {
 	if n != c.To.Partitions() {
 		return 0, fmt.Errorf("%w: from %d to %d", store.ErrPartitions, n, c.To.Partitions())
 	}
-	counts := make([]int64, n)
-	count := func(ctx context.Context, p store.Partition) error {
+	counts, stands := make([]int64, n), make([]stand, n)
+	count := func(ctx context.Context, p store.Partition) (err error) {
 		before := c.done
-		err := c.count(ctx, p)
+		if err := c.count(ctx, p); err != nil {
+			return err
+		}
 		counts[p] = c.done - before
+		stands[p], err = c.stand(ctx, p) // of all, before any is written to: one that refuses leaves them as they are
 		return err
 	}
 	copied := int64(0)
 	copyOne := func(ctx context.Context, p store.Partition) error {
-		err := c.copy(ctx, p)
+		err := c.copy(ctx, p, stands[p])
 		copied += counts[p]
 		c.tell(int(copied - c.done)) // what had been copied before
 		return err
@@ -127,7 +131,7 @@ func (c *Copy) tell(more int) {
 // A place is where a copy is in a partition.
 type place struct {
 	Collection string `json:"collection"`     // that is being copied; those before it are
-	After      string `json:"after"`          // the last id of it that is there
+	After      []byte `json:"after"`          // the last id of it that is there; bytes, since JSON's strings do not hold all ids
 	Whole      bool   `json:"whole"`          // all of the partition is there
 	Some       bool   `json:"some,omitempty"` // After is an id, and not the start
 }
@@ -139,21 +143,34 @@ func (c *Copy) count(ctx context.Context, p store.Partition) error {
 	})
 }
 
-// copy copies a partition, from where it stands on.
-func (c *Copy) copy(ctx context.Context, p store.Partition) error {
+// A stand is how far a copy of a partition is before a run.
+type stand struct {
+	stored []byte // the mark of it, nil where there is none
+	at     place
+}
+
+// stand reads how far a partition is. It fails where it holds something else.
+func (c *Copy) stand(ctx context.Context, p store.Partition) (s stand, err error) {
 	values, err := c.To.Get(ctx, p, progressKey)
 	if err != nil {
-		return err
+		return s, err
 	}
-	stored := values[0]
-	var at place
-	if stored != nil {
-		if err := json.Unmarshal(stored, &at); err != nil {
-			return fmt.Errorf("how far the copy of partition %d is can't be read: %w", p, err)
-		}
-	} else if whole, err := c.isCopied(ctx, p); err != nil || whole {
-		return err
+	if s.stored = values[0]; s.stored == nil {
+		s.at.Whole, err = c.isCopied(ctx, p)
+		return s, err
 	}
+	if err := json.Unmarshal(s.stored, &s.at); err != nil {
+		return s, fmt.Errorf("how far the copy of partition %d is can't be read: %w", p, err)
+	}
+	return s, nil
+}
+
+// copy copies a partition, from where it stands on.
+func (c *Copy) copy(ctx context.Context, p store.Partition, s stand) error {
+	if s.at.Whole {
+		return nil
+	}
+	stored := s.stored
 	write := func(next place, entries []store.Entry, collection string) error {
 		value, err := json.Marshal(next)
 		if err != nil {
@@ -168,13 +185,10 @@ func (c *Copy) copy(ctx context.Context, p store.Partition) error {
 		stored = value
 		return c.To.Commit(ctx, p, &b)
 	}
-	if at.Whole {
-		return nil
-	}
-	err = each(ctx, c.From, p, at, func(name string, entries []store.Entry) error {
+	err := each(ctx, c.From, p, s.at, func(name string, entries []store.Entry) error {
 		for len(entries) > 0 {
 			n := fitting(entries)
-			if err := write(place{Collection: name, After: entries[n-1].ID, Some: true}, entries[:n], name); err != nil {
+			if err := write(place{Collection: name, After: []byte(entries[n-1].ID), Some: true}, entries[:n], name); err != nil {
 				return err
 			}
 			c.tell(n)
@@ -255,7 +269,10 @@ func (c *Copy) compare(ctx context.Context, p store.Partition, compared func(int
 		case b == nil:
 			return a.String() + ", which the copy lacks", nil
 		case a.collection != b.collection || a.ID != b.ID:
-			return min(a.String(), b.String()) + ", which one of them lacks", nil
+			if b.before(a) {
+				a = b
+			}
+			return a.String() + ", which one of them lacks", nil
 		case !bytes.Equal(a.Value, b.Value):
 			return a.String() + ", whose values differ", nil
 		}

@@ -1,6 +1,7 @@
 package storecopy
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 
@@ -20,7 +21,7 @@ func each(ctx context.Context, db store.DB, p store.Partition, at place, fn func
 		}
 		from := ""
 		if name == at.Collection && at.Some {
-			from = at.After + "\x00"
+			from = string(at.After) + "\x00"
 		}
 		for {
 			entries, err := db.Scan(ctx, p, name, from, pageSize)
@@ -57,6 +58,11 @@ type found struct {
 }
 
 func (f *found) String() string { return fmt.Sprintf("%s %q", f.collection, f.ID) }
+
+// before tells whether an entry comes before another one in a store.
+func (f *found) before(other *found) bool {
+	return cmp.Or(cmp.Compare(f.collection, other.collection), cmp.Compare(f.ID, other.ID)) < 0
+}
 
 // next returns the next entry, nil after the last.
 func (w *walker) next(ctx context.Context) (*found, error) {
