@@ -21,10 +21,10 @@ import (
 )
 
 const (
-	// pageSize is how many entries are read at once, and written at once at most.
+	// pageSize is how many entries are read and written at once at most.
 	pageSize = 1000
-	// commitSize is about how many bytes are written at once, where one entry has not more.
-	commitSize = 1 << 20
+	// pageBytes is about how many bytes are read and written at once, where one entry has not more.
+	pageBytes = 1 << 20
 )
 
 // collection holds, in each partition that a copy was begun of, how far it is, under the empty id.
@@ -206,7 +206,7 @@ func (c *Copy) copy(ctx context.Context, p store.Partition, s stand) error {
 func fitting(entries []store.Entry) int {
 	size := 0
 	for n, entry := range entries {
-		if size += len(entry.ID) + len(entry.Value); size > commitSize && n > 0 {
+		if size += sizeOf(entry); size > pageBytes && n > 0 {
 			return n
 		}
 	}

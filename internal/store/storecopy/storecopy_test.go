@@ -103,9 +103,12 @@ func TestRun(t *testing.T) {
 	for name, collections := range map[string]map[string]int{
 		"nothing":            {},
 		"some":               {"plans": 40, "plans_by_state": 3, "a": 1},
-		"a page less one":    {"plans": 997},
-		"a page":             {"plans": 998},
-		"a page and one":     {"plans": 999},
+		"a page less one":    {"plans": 13}, // and two: see fill
+		"a page":             {"plans": 14},
+		"a page and one":     {"plans": 15},
+		"two pages":          {"plans": 142},
+		"three pages":        {"plans": 1142},
+		"and one":            {"plans": 1143},
 		"some pages of more": {"earnings": 2500, "plans": 2500},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -135,22 +138,45 @@ func TestRun(t *testing.T) {
 	}
 }
 
-// Values that are large together go in several commits, and one that is large by itself in one.
+// Values that are large together go in several pages and commits, and one that is large by itself in one. Redis has calls
+// wait for all of a page or a commit, for some seconds at most.
 func TestRunOfLargeValues(t *testing.T) {
-	from, to := empty(t), &failing{DB: empty(t), largest: new(int)}
+	first := empty(t)
 	var b store.Batch
-	for i := range 50 {
-		b.Put(store.Key{Collection: "plans", ID: fmt.Sprint(i)}, make([]byte, 300<<10))
+	for i := range 100 {
+		b.Put(store.Key{Collection: "plans", ID: fmt.Sprint(i)}, bytes.Repeat([]byte{byte(i)}, 300<<10))
 	}
 	b.Put(store.Key{Collection: "plans", ID: "large"}, make([]byte, 3<<20))
-	commit(t, from, 0, &b)
-	if _, err := (&storecopy.Copy{From: from, To: to}).Run(t.Context()); err != nil {
-		t.Fatal(err)
+	commit(t, first, 0, &b)
+	from := first
+	for _, url := range []string{"pebble:" + t.TempDir(), redisServers.Standalone(t).Place(), "pebble:" + t.TempDir()} {
+		opened := open(t, url)
+		to, largest := &failing{DB: opened, largest: new(int)}, 0
+		if _, err := (&storecopy.Copy{From: scanned{from, &largest}, To: to}).Run(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		checkSame(t, first, opened)
+		if largest > 8<<20 || *to.largest > 5<<20 {
+			t.Errorf("a page of %d bytes, a commit of %d", largest, *to.largest)
+		}
+		from = opened
 	}
-	checkSame(t, from, to)
-	if *to.largest > 5<<20 {
-		t.Errorf("a commit of %d bytes", *to.largest)
+}
+
+// A scanned store measures the pages that are read.
+type scanned struct {
+	store.DB
+	largest *int // page so far, in bytes
+}
+
+func (s scanned) Scan(ctx context.Context, p store.Partition, collection, from string, limit int) ([]store.Entry, error) {
+	entries, err := s.DB.Scan(ctx, p, collection, from, limit)
+	size := 0
+	for _, e := range entries {
+		size += len(e.Value)
 	}
+	*s.largest = max(*s.largest, size)
+	return entries, err
 }
 
 // A failing store fails a commit.

@@ -19,12 +19,12 @@ func each(ctx context.Context, db store.DB, p store.Partition, at place, fn func
 		if name == collection || name < at.Collection {
 			continue
 		}
-		from := ""
+		in := pages{db: db, partition: p, collection: name}
 		if name == at.Collection && at.Some {
-			from = string(at.After) + "\x00"
+			in.from = string(at.After) + "\x00"
 		}
 		for {
-			entries, err := db.Scan(ctx, p, name, from, pageSize)
+			entries, err := in.next(ctx)
 			if err != nil {
 				return err
 			}
@@ -34,11 +34,45 @@ func each(ctx context.Context, db store.DB, p store.Partition, at place, fn func
 			if err := fn(name, entries); err != nil {
 				return err
 			}
-			from = entries[len(entries)-1].ID + "\x00"
 		}
 	}
 	return nil
 }
+
+const (
+	// firstPage is how many entries of a collection are read at first, when it is not known how large they are.
+	firstPage = 16
+	// growth is how many times as many are read next at most: those that follow may be larger.
+	growth = 8
+)
+
+// A pages reads a collection a page at a time: about pageBytes and not more than pageSize entries, since an engine has a
+// call wait for all of a page.
+type pages struct {
+	db         store.DB
+	partition  store.Partition
+	collection string
+	from       string // the id to go on from
+	limit      int    // of the next page, 0 at first
+}
+
+// next returns the next page, an empty one after the last.
+func (r *pages) next(ctx context.Context) ([]store.Entry, error) {
+	limit := cmp.Or(r.limit, firstPage)
+	entries, err := r.db.Scan(ctx, r.partition, r.collection, r.from, limit)
+	if err != nil || len(entries) == 0 {
+		return nil, err
+	}
+	size := 1
+	for _, entry := range entries {
+		size += sizeOf(entry)
+	}
+	r.from = entries[len(entries)-1].ID + "\x00"
+	r.limit = max(1, min(len(entries)*pageBytes/size, growth*limit, pageSize))
+	return entries, nil
+}
+
+func sizeOf(entry store.Entry) int { return len(entry.ID) + len(entry.Value) }
 
 // A walker goes through the entries of a partition one by one.
 type walker struct {
@@ -46,8 +80,8 @@ type walker struct {
 	partition store.Partition
 
 	begun   bool
-	names   []string // of the collections that are left, the one at hand first
-	from    string
+	names   []string      // of the collections that are left, the one at hand first
+	at      pages         // of the first of them
 	entries []store.Entry // read ahead
 }
 
@@ -71,27 +105,36 @@ func (w *walker) next(ctx context.Context) (*found, error) {
 		if err != nil {
 			return nil, err
 		}
-		w.names, w.begun = names, true
+		w.begun = true
+		w.enter(names)
 	}
 	for len(w.entries) == 0 {
 		if len(w.names) == 0 {
 			return nil, nil //nolint:nilnil // the end, as said
 		}
 		if w.names[0] == collection {
-			w.names = w.names[1:]
+			w.enter(w.names[1:])
 			continue
 		}
-		entries, err := w.db.Scan(ctx, w.partition, w.names[0], w.from, pageSize)
+		entries, err := w.at.next(ctx)
 		if err != nil {
 			return nil, err
 		}
 		if len(entries) == 0 {
-			w.names, w.from = w.names[1:], ""
+			w.enter(w.names[1:])
 			continue
 		}
-		w.entries, w.from = entries, entries[len(entries)-1].ID+"\x00"
+		w.entries = entries
 	}
 	next := &found{collection: w.names[0], Entry: w.entries[0]}
 	w.entries = w.entries[1:]
 	return next, nil
+}
+
+// enter goes to the first of some collections.
+func (w *walker) enter(names []string) {
+	w.names = names
+	if len(names) > 0 {
+		w.at = pages{db: w.db, partition: w.partition, collection: names[0]}
+	}
 }
