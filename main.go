@@ -11,6 +11,7 @@ import (
 	_ "time/tzdata" // so that a program's time zone is known on every machine
 
 	"github.com/incentives-dev/incentives/internal/cli"
+	"github.com/incentives-dev/incentives/internal/cli/bench"
 	"github.com/incentives-dev/incentives/internal/cli/client"
 	"github.com/incentives-dev/incentives/internal/cli/demo"
 	"github.com/incentives-dev/incentives/internal/cli/serve"
@@ -32,6 +33,7 @@ type commands struct {
 	Statement client.Statement `cmd:"" help:"Show what a plan earned, and what of it is paid and due, by month."`
 
 	Store storage.Store `cmd:"" help:"Move a store."`
+	Bench bench.Bench   `cmd:"" help:"Measure how fast a deployment is."`
 }
 
 func main() {

@@ -1,0 +1,166 @@
+package bench
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/incentives-dev/incentives/internal/cli"
+	"github.com/incentives-dev/incentives/internal/rpc"
+	"github.com/incentives-dev/incentives/plansvc/sample"
+	payoutv1 "github.com/incentives-dev/incentives/proto/incentives/payout/v1"
+	planv1 "github.com/incentives-dev/incentives/proto/incentives/plan/v1"
+)
+
+type api struct {
+	Call     string        `arg:"" enum:"record,plan,partner,queue" help:"record, plan, partner or queue: see below."`
+	Workers  int           `default:"64" help:"How many callers at once (default ${default})."`
+	Duration time.Duration `default:"10s" help:"For how long (default ${default})."`
+	Gateway  string        `env:"-" placeholder:"URL" help:"Over JSON, by this gateway, such as http://127.0.0.1:8080, instead of gRPC."`
+	Plansvc  string        `default:"127.0.0.1:9001" placeholder:"HOST:PORT" help:"Where the plan service listens (default ${default})."`
+	seriesFlags
+	payoutFlags
+}
+
+// Help is printed below the flags' list by --help.
+func (api) Help() string {
+	return `Each caller makes one call after the other: record is RecordEarning, of a new earning each time; plan is GetPlan; partner is a
+page of ListPlans for one partner; queue is the first page of what waits for one reviewer's review, of all partners.
+
+    incentives bench api record
+    incentives bench api record --gateway http://127.0.0.1:8080
+    incentives bench api queue --workers 1`
+}
+
+// Run calls.
+func (c *api) Run(ctx context.Context, console *cli.Console) error {
+	month, err := time.Parse("2006-01", c.Month)
+	if err != nil || c.Workers < 1 || c.Duration <= 0 || c.Plans < 1 {
+		return errors.New("--month is such as 2026-04, and every number above 0")
+	}
+	call, done, err := c.caller(month)
+	if err != nil {
+		return err
+	}
+	defer done()
+	m := newMeter(console, "api "+c.Call, -1)
+	limit, cancel := context.WithTimeout(ctx, c.Duration)
+	defer cancel()
+	var group errgroup.Group
+	var last atomic.Int64
+	start := rand.Uint64() // so that what was recorded before is not recorded again
+	for range c.Workers {
+		group.Go(func() error {
+			for limit.Err() == nil {
+				began := time.Now()
+				err := call(ctx, start+uint64(last.Add(1)))
+				m.count(1, began, err)
+			}
+			return nil
+		})
+	}
+	_ = group.Wait() // errors are counted
+	return errors.Join(m.finish(c.JSON), ctx.Err())
+}
+
+// A caller makes the n-th call.
+type caller func(ctx context.Context, n uint64) error
+
+func (c *api) caller(month time.Time) (caller, func(), error) {
+	if c.Gateway != "" {
+		return c.overJSON(month)
+	}
+	plans, err := rpc.Dial(c.Plansvc)
+	if err != nil {
+		return nil, nil, err
+	}
+	payouts, err := rpc.Dial(c.Payoutsvc)
+	if err != nil {
+		return nil, nil, errors.Join(err, plans.Close())
+	}
+	done := func() { _ = errors.Join(plans.Close(), payouts.Close()) }
+	p, q := planv1.NewPlanServiceClient(plans), payoutv1.NewPayoutServiceClient(payouts)
+	return func(ctx context.Context, n uint64) (err error) {
+		switch request := c.request(n, month).(type) {
+		case *payoutv1.RecordEarningRequest:
+			_, err = q.RecordEarning(ctx, request)
+		case *planv1.GetPlanRequest:
+			_, err = p.GetPlan(ctx, request)
+		case *planv1.ListPlansRequest:
+			_, err = p.ListPlans(ctx, request)
+		}
+		return err
+	}, done, nil
+}
+
+// request is the n-th one.
+func (c *api) request(n uint64, month time.Time) proto.Message {
+	random := rand.New(rand.NewPCG(n, 2))
+	plan := random.IntN(c.Plans)
+	partner, _, _ := strings.Cut(sample.Name(plan), "/plans/")
+	switch c.Call {
+	case "record":
+		earning := c.generate(plan, random.Uint64(), month)
+		parent, id, _ := strings.Cut(earning.GetName(), "/earnings/")
+		earning.Name = ""
+		return &payoutv1.RecordEarningRequest{Parent: parent, EarningId: id, Earning: earning}
+	case "plan":
+		return &planv1.GetPlanRequest{Name: sample.Name(plan)}
+	case "partner":
+		return &planv1.ListPlansRequest{Parent: partner}
+	default:
+		return &planv1.ListPlansRequest{Parent: "partners/-", Filter: fmt.Sprintf("state = \"SUBMITTED\" AND reviewer_email = %q", sample.Reviewer)}
+	}
+}
+
+// overJSON makes the same calls by the gateway.
+func (c *api) overJSON(month time.Time) (caller, func(), error) {
+	transport := &http.Transport{MaxIdleConnsPerHost: c.Workers}
+	client := &http.Client{Transport: transport}
+	return func(ctx context.Context, n uint64) error {
+		method, path, body, err := inHTTP(c.request(n, month))
+		if err != nil {
+			return err
+		}
+		request, err := http.NewRequestWithContext(ctx, method, strings.TrimSuffix(c.Gateway, "/")+path, bytes.NewReader(body))
+		if err != nil {
+			return err
+		}
+		response, err := client.Do(request)
+		if err != nil {
+			return err
+		}
+		defer response.Body.Close()
+		answer, err := io.ReadAll(response.Body)
+		if err == nil && response.StatusCode != http.StatusOK {
+			err = fmt.Errorf("%s: %s", response.Status, answer)
+		}
+		return err
+	}, transport.CloseIdleConnections, nil
+}
+
+// inHTTP is a request as a web client makes it.
+func inHTTP(request proto.Message) (method, path string, body []byte, err error) {
+	switch r := request.(type) {
+	case *payoutv1.RecordEarningRequest:
+		body, err = protojson.Marshal(r.GetEarning())
+		return http.MethodPost, "/v1/" + r.GetParent() + "/earnings?earningId=" + url.QueryEscape(r.GetEarningId()), body, err
+	case *planv1.GetPlanRequest:
+		return http.MethodGet, "/v1/" + r.GetName(), nil, nil
+	case *planv1.ListPlansRequest:
+		return http.MethodGet, "/v1/" + r.GetParent() + "/plans?filter=" + url.QueryEscape(r.GetFilter()), nil, nil
+	}
+	return "", "", nil, fmt.Errorf("%T is not known over JSON", request)
+}

@@ -1,0 +1,168 @@
+package bench
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+	moneypb "google.golang.org/genproto/googleapis/type/money"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"github.com/incentives-dev/incentives/internal/cli"
+	"github.com/incentives-dev/incentives/internal/rpc"
+	"github.com/incentives-dev/incentives/plansvc/sample"
+	payoutv1 "github.com/incentives-dev/incentives/proto/incentives/payout/v1"
+)
+
+// seriesFlags say which earnings to generate.
+type seriesFlags struct {
+	Plans  int    `default:"20000" help:"Over how many plans, as \"bench plans\" wrote them (default ${default})."`
+	Series string `default:"1" help:"Of which series: the same one again is made of the same earnings, another one of others (default ${default})."`
+	Month  string `default:"2026-04" help:"In which month they are earned (default ${default})."`
+
+	once  sync.Once
+	names []string // of the plans
+}
+
+type payoutFlags struct {
+	Payoutsvc string `default:"127.0.0.1:9002" placeholder:"HOST:PORT" help:"Where the payout service listens (default ${default})."`
+	JSON      bool   `env:"-" name:"json" help:"Print one line of JSON for programs."`
+}
+
+type ingest struct {
+	seriesFlags
+	payoutFlags
+	Count   int64 `default:"1000000" help:"How many earnings (default ${default})."`
+	Batch   int   `default:"1000" help:"How many go in one batch, at most 5000 (default ${default})."`
+	Streams int   `default:"2" help:"How many streams send at once (default ${default})."`
+	Each    bool  `env:"-" help:"The plans one after the other instead of at random, so that --count of as many --plans reach all of them."`
+}
+
+// Help is printed below the flags' list by --help.
+func (ingest) Help() string {
+	return `The same command again sends the same earnings, which are duplicates then. The times are those of a batch, from when it is sent
+until it is acknowledged, with others on their way.
+
+    incentives bench ingest --count 1000000
+    incentives bench ingest --count 1000000 --series 2 --json`
+}
+
+// inFlight is how many batches of a stream are on their way.
+const inFlight = 4
+
+// Run streams.
+func (c *ingest) Run(ctx context.Context, console *cli.Console) error {
+	month, err := time.Parse("2006-01", c.Month)
+	if err != nil || c.Count < 1 || c.Batch < 1 || c.Streams < 1 || c.Plans < 1 {
+		return errors.New("--month is such as 2026-04, and every number at least 1")
+	}
+	m := newMeter(console, "ingest", c.Count)
+	group, ctx := errgroup.WithContext(ctx)
+	share := (c.Count + int64(c.Streams) - 1) / int64(c.Streams)
+	for s := range int64(c.Streams) {
+		first, last := s*share, min(c.Count, (s+1)*share)
+		if first >= last {
+			break
+		}
+		group.Go(func() error { return c.stream(ctx, m, month, first, last) })
+	}
+	if err := group.Wait(); err != nil {
+		m.count(0, time.Now(), err)
+	}
+	return m.finish(c.JSON)
+}
+
+// stream sends the earnings with the numbers from first to last, the latter not among them.
+func (c *ingest) stream(ctx context.Context, m *meter, month time.Time, first, last int64) error {
+	conn, err := rpc.Dial(c.Payoutsvc)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	stream, err := payoutv1.NewPayoutServiceClient(conn).StreamEarnings(ctx)
+	if err != nil {
+		return err
+	}
+	sent := make(chan time.Time, inFlight)
+	go func() {
+		defer close(sent)
+		for ; first < last; first += int64(c.Batch) {
+			request := &payoutv1.StreamEarningsRequest{}
+			for i := first; i < min(last, first+int64(c.Batch)); i++ {
+				request.Earnings = append(request.Earnings, c.earning(i, month))
+			}
+			select {
+			case sent <- time.Now():
+			case <-stream.Context().Done():
+				return
+			}
+			if stream.Send(request) != nil {
+				return // Recv says why
+			}
+		}
+		_ = stream.CloseSend() // likewise
+	}()
+	for {
+		response, err := stream.Recv()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		recorded := int64(0)
+		for _, outcome := range response.GetOutcomes() {
+			if outcome.GetState() == payoutv1.EarningOutcome_REJECTED {
+				return fmt.Errorf("an earning was rejected: %s", outcome.GetStatus().GetMessage())
+			}
+			recorded++
+		}
+		m.count(recorded, <-sent, nil)
+	}
+}
+
+// earning is the i-th of a series.
+func (c *ingest) earning(i int64, month time.Time) *payoutv1.Earning {
+	id := scatter(uint64(i))
+	plan := int(i) % c.Plans
+	if !c.Each {
+		plan = int(scatter(id) % uint64(c.Plans))
+	}
+	return c.generate(plan, id, month)
+}
+
+// scatter makes of each number another one that looks like one of many drawn at random. It is the finalizer of SplitMix64.
+func scatter(n uint64) uint64 {
+	n += 0x9e3779b97f4a7c15
+	n = (n ^ n>>30) * 0xbf58476d1ce4e5b9
+	n = (n ^ n>>27) * 0x94d049bb133111eb
+	return n ^ n>>31
+}
+
+// name is sample.Name, made once for each plan: whoever measures must not be what takes the time.
+func (c *seriesFlags) name(plan int) string {
+	c.once.Do(func() {
+		c.names = make([]string, c.Plans)
+		for i := range c.names {
+			c.names[i] = sample.Name(i)
+		}
+	})
+	return c.names[plan]
+}
+
+// generate makes an earning whose id is drawn at random, as ids of other systems mostly are.
+func (c *seriesFlags) generate(plan int, id uint64, month time.Time) *payoutv1.Earning {
+	cents := int64(id % 100_000)
+	hex := strconv.AppendUint(nil, id|1<<63, 16)
+	return &payoutv1.Earning{
+		Name:        c.name(plan) + "/earnings/" + c.Series + "-" + string(hex),
+		Amount:      &moneypb.Money{CurrencyCode: "USD", Units: 1 + cents/100, Nanos: int32(cents%100) * 10_000_000},
+		EarnTime:    timestamppb.New(month.AddDate(0, 0, 9)),
+		Description: "some-description-of-an-earning",
+	}
+}
