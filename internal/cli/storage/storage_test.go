@@ -22,13 +22,20 @@ type result struct {
 	Out, Err string
 }
 
-// run runs the command line `incentives store …`.
+// commands are what of the command line is tested here.
+type commands struct {
+	Store storage.Store `cmd:""`
+}
+
+// arguments are those that copy a store of plansvc.
+func arguments(from, to string) []string {
+	return []string{"store", "copy", "--service", "plansvc", "--from", from, "--to", to}
+}
+
+// run runs a command line.
 func run(ctx context.Context, args ...string) result {
 	var out, err bytes.Buffer
-	commands := struct {
-		Store storage.Store `cmd:""`
-	}{}
-	status := cli.Run(ctx, &commands, append([]string{"store"}, args...), &cli.Console{In: strings.NewReader(""), Out: &out, Err: &err})
+	status := cli.Run(ctx, &commands{}, args, &cli.Console{In: strings.NewReader(""), Out: &out, Err: &err})
 	return result{status, out.String(), err.String()}
 }
 
@@ -57,7 +64,7 @@ func TestCopy(t *testing.T) {
 	first, back := made(t, 1234), "pebble:"+t.TempDir()
 	same := result{Out: "Both stores hold the same 1,234 entries.\n"}
 	for _, step := range [][2]string{{first, redis.URL()}, {first, redis.URL()}, {redis.URL(), back}} {
-		got := run(t.Context(), "copy", "--service", "plansvc", "--from", step[0], "--to", step[1])
+		got := run(t.Context(), arguments(step[0], step[1])...)
 		if diff := cmp.Diff(same, got); diff != "" {
 			t.Errorf("%s to %s (-want +got):\n%s", step[0], step[1], diff)
 		}
@@ -82,7 +89,7 @@ func TestCopyRefuses(t *testing.T) {
 		{"a Redis that is down", "plansvc", from, down.URL(), "connection refused\n"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			got := run(t.Context(), "copy", "--service", test.service, "--from", test.from, "--to", test.to)
+			got := run(t.Context(), "store", "copy", "--service", test.service, "--from", test.from, "--to", test.to)
 			if got.Status != 1 || got.Out != "" || !strings.Contains(got.Err, test.want) || !strings.HasPrefix(got.Err, "incentives: ") {
 				t.Errorf("%+v, want status 1 and %q", got, test.want)
 			}
@@ -90,16 +97,58 @@ func TestCopyRefuses(t *testing.T) {
 	}
 }
 
+// An interrupter interrupts when something is written that has the mark in it.
+type interrupter struct {
+	written   bytes.Buffer
+	mark      string
+	interrupt context.CancelFunc
+}
+
+func (i *interrupter) Write(p []byte) (int, error) {
+	if bytes.Contains(p, []byte(i.mark)) {
+		i.interrupt()
+	}
+	return i.written.Write(p)
+}
+
 // A copy that was interrupted goes on where it stood, as the help says.
 func TestCopyGoesOnWhenItWasInterrupted(t *testing.T) {
-	from, to := made(t, 5000), "pebble:"+t.TempDir()
-	ctx, interrupt := context.WithCancel(t.Context())
-	interrupt()
-	if got := run(ctx, "copy", "--service", "plansvc", "--from", from, "--to", to); got.Status != 1 || got.Out != "" || got.Err != "incentives: interrupted\n" {
-		t.Errorf("interrupted: %+v, want status 1 and one line", got)
+	for _, during := range []string{"counting", "copying", "checking"} {
+		t.Run(during, func(t *testing.T) {
+			from, to := made(t, 5000), "pebble:"+t.TempDir()
+			ctx, interrupt := context.WithCancel(t.Context())
+			defer interrupt()
+			var out bytes.Buffer
+			terminal := &interrupter{mark: during, interrupt: interrupt}
+			status := cli.Run(ctx, &commands{}, arguments(from, to), &cli.Console{In: strings.NewReader(""), Out: &out, Err: terminal, Terminal: true})
+			if status != 1 || out.String() != "" || !strings.HasSuffix(terminal.written.String(), "\rincentives: interrupted\n") {
+				t.Errorf("interrupted: status %d, %q, %q; want 1, and one line where the progress was", status, out.String(), terminal.written.String())
+			}
+			if begun := during != "counting"; isMarked(t, to) != begun {
+				t.Errorf("the store that is copied to says that it is no whole copy: %t, want %t", !begun, begun)
+			}
+			want := result{Out: "Both stores hold the same 5,000 entries.\n"}
+			if diff := cmp.Diff(want, run(t.Context(), arguments(from, to)...)); diff != "" {
+				t.Errorf("run again (-want +got):\n%s", diff)
+			}
+			if isMarked(t, to) {
+				t.Error("the copy says that it is not whole, after all")
+			}
+		})
 	}
-	want := result{Out: "Both stores hold the same 5,000 entries.\n"}
-	if diff := cmp.Diff(want, run(t.Context(), "copy", "--service", "plansvc", "--from", from, "--to", to)); diff != "" {
-		t.Errorf("run again (-want +got):\n%s", diff)
+}
+
+// isMarked tells whether a store says of itself that it is no whole copy.
+func isMarked(t *testing.T, url string) bool {
+	t.Helper()
+	db, err := storeurl.Open(url, storeurl.Options{Name: "plansvc", Partitions: 2})
+	if err != nil {
+		t.Fatal(err)
 	}
+	defer db.Close()
+	marks, err := db.Get(t.Context(), 1, store.Key{Collection: "copying"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return marks[0] != nil
 }
