@@ -54,6 +54,9 @@ func (c *copyStore) Run(ctx context.Context, console *cli.Console) (err error) {
 	if err != nil {
 		return err
 	}
+	if entries == 0 { // a wrong URL opens a new store
+		return fmt.Errorf("--from holds nothing: is it the store of %s?", c.Service)
+	}
 	console.Printf("Both stores hold the same %s entries.\n", cli.Count(entries))
 	return nil
 }

@@ -82,16 +82,18 @@ func TestCopyRefuses(t *testing.T) {
 		name, service, from, to, want string
 	}{
 		{"one store", "plansvc", from, from, "incentives: --from and --to are the same store\n"},
-		{"another service", "gateway", from, other, "--service must be one of \"plansvc\",\"payoutsvc\""},
+		{"another service", "gateway", from, other, "incentives: --service must be one of \"plansvc\",\"payoutsvc\" but got \"gateway\"\nRun \"incentives store copy --help\" to see how it is used.\n"},
 		{"no URL", "plansvc", "x", other, "incentives: --from: store \"x\" is no URL of a store"},
 		{"a URL of nothing known", "plansvc", from, "mysql://localhost", "incentives: --to: store \"mysql://localhost\" has the unknown scheme"},
 		{"a store with something else", "plansvc", from, other, "incentives: the store to copy to is neither empty nor a copy: partition 1 differs in plans \"3\", which is in the copy alone\n"},
+		{"a folder that is empty", "payoutsvc", "pebble:" + t.TempDir(), "pebble:" + t.TempDir(), "incentives: --from holds nothing: is it the store of payoutsvc?\n"},
+		{"a folder that is in use", "plansvc", from, from + "/", ": the store is in use by this process already\n"},
 		{"a Redis that is down", "plansvc", from, down.URL(), "connection refused\n"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			got := run(t.Context(), "store", "copy", "--service", test.service, "--from", test.from, "--to", test.to)
-			if got.Status != 1 || got.Out != "" || !strings.Contains(got.Err, test.want) || !strings.HasPrefix(got.Err, "incentives: ") {
-				t.Errorf("%+v, want status 1 and %q", got, test.want)
+			if got.Status != 1 || got.Out != "" || !strings.Contains(got.Err, test.want) || !strings.HasPrefix(got.Err, "incentives: ") || strings.Count(got.Err, "\n") != max(1, strings.Count(test.want, "\n")) {
+				t.Errorf("%+v, want status 1 and one line with %q", got, test.want)
 			}
 		})
 	}

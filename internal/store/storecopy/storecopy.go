@@ -2,8 +2,8 @@
 //
 // What always holds:
 //
-//   - Nothing is read as a copy that is none: until the copy is whole and was checked, the store that is copied to says
-//     so, in the collection "copying" of every partition that was begun.
+//   - A copy can be told from a part of one: until it is whole and was checked, the store that is copied to says so, in
+//     the collection "copying" of every partition that was begun. See CheckWhole.
 //   - A copy that was cut short goes on where it stood.
 //   - A store that holds anything that is not of this copy is left as it is.
 //
@@ -15,6 +15,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 
 	"github.com/incentives-dev/incentives/internal/store"
@@ -74,13 +75,34 @@ func (e *DifferenceError) Error() string {
 		"Copy to an empty store, with nobody writing", e.Partition, e.Entry)
 }
 
+// ErrUnfinished says that a store is a copy that is not whole, or that was not checked.
+var ErrUnfinished = errors.New("it is a copy that is not finished")
+
+// CheckWhole fails with ErrUnfinished where a store is a part of a copy, and with what the store fails with.
+func CheckWhole(ctx context.Context, db store.DB) error {
+	for p := range db.Partitions() {
+		marks, err := db.Get(ctx, store.Partition(p), progressKey)
+		if err != nil {
+			return err
+		}
+		if marks[0] != nil {
+			return ErrUnfinished
+		}
+	}
+	return nil
+}
+
 // Run copies, or goes on copying, checks, and returns how many entries both stores hold. Both have the same number of
-// partitions. It fails with a *NotEmptyError where the other store holds something else, with a *DifferenceError where
-// the check finds one, and else with what the stores fail with: then it can be run again.
+// partitions. It fails with ErrUnfinished where the store to copy is itself a part of a copy, with a *NotEmptyError where
+// the other store holds something else, with a *DifferenceError where the check finds one, and else with what the stores
+// fail with: then it can be run again.
 func (c *Copy) Run(ctx context.Context) (entries int64, err error) {
 	n := c.From.Partitions()
 	if n != c.To.Partitions() {
 		return 0, fmt.Errorf("%w: from %d to %d", store.ErrPartitions, n, c.To.Partitions())
+	}
+	if err := CheckWhole(ctx, c.From); err != nil {
+		return 0, fmt.Errorf("the store to copy: %w", err)
 	}
 	counts, stands := make([]int64, n), make([]stand, n)
 	count := func(ctx context.Context, p store.Partition) (err error) {

@@ -133,6 +133,9 @@ func TestRun(t *testing.T) {
 					t.Errorf("steps %v, the last one %d of %d; want three, up to %d", steps, done, total, want)
 				}
 				checkSame(t, from, to)
+				if err := storecopy.CheckWhole(t.Context(), to); err != nil {
+					t.Errorf("the copy is whole: %v", err)
+				}
 			}
 		})
 	}
@@ -218,6 +221,9 @@ func TestRunGoesOn(t *testing.T) {
 			t.Fatal(err)
 		}
 		copied := int64(0)
+		if err := storecopy.CheckWhole(t.Context(), to); errors.Is(err, storecopy.ErrUnfinished) != (n > 1) {
+			t.Fatalf("cut off at commit %d: CheckWhole returns %v, want an error from the second on", n, err)
+		}
 		work := storecopy.Copy{From: from, To: to, Progress: func(step storecopy.Step, done, _ int64) {
 			if step == storecopy.Copying {
 				copied = done
@@ -264,6 +270,18 @@ func TestRunRefuses(t *testing.T) {
 			}
 		})
 	}
+	t.Run("a part of a copy", func(t *testing.T) {
+		from, part, to := empty(t), empty(t), empty(t)
+		fill(t, from, map[string]int{"plans": 5})
+		_, err := (&storecopy.Copy{From: from, To: &failing{DB: part, left: 3, largest: new(int)}}).Run(t.Context())
+		if !errors.Is(err, errFailing) {
+			t.Fatal(err)
+		}
+		_, err = (&storecopy.Copy{From: part, To: to}).Run(t.Context())
+		if !errors.Is(err, storecopy.ErrUnfinished) || len(content(t, to)) > 0 {
+			t.Errorf("%v and %d entries, want ErrUnfinished and none", err, len(content(t, to)))
+		}
+	})
 	t.Run("another number of partitions", func(t *testing.T) {
 		to, err := pebblestore.Open(t.TempDir(), pebblestore.Options{Partitions: 4})
 		if err != nil {
