@@ -136,13 +136,11 @@ func (c *retryDead) Run(ctx context.Context, console *cli.Console) error {
 	left, wholly := slices.Clone(c.Letter), true
 	retried := int64(0)
 	err := c.each(ctx, func(q queue.Queue, d queue.Dead) (bool, error) {
-		at := slices.Index(left, d.ID)
-		if at < 0 && !c.All && (c.Reason == "" || c.Reason != d.Reason) {
+		named := slices.Contains(left, d.ID)
+		if !named && !c.All && (c.Reason == "" || c.Reason != d.Reason) {
 			return true, nil
 		}
-		if at >= 0 {
-			left = slices.Delete(left, at, at+1)
-		}
+		left = slices.DeleteFunc(left, func(letter string) bool { return letter == d.ID }) // it may be named twice
 		err := q.Retry(ctx, d)
 		switch {
 		case errors.Is(err, queue.ErrNowhere):

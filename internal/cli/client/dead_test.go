@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"unicode"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/redis/go-redis/v9"
@@ -104,6 +105,44 @@ func TestDeadList(t *testing.T) {
 	}
 }
 
+// Whoever may add to a stream says nothing to the terminal of whoever looks at it.
+func TestDeadListIsPlain(t *testing.T) {
+	g := newGraveyard(t)
+	const poison = "\x1b]0;title\x07\x1b[2J\r\n\t\x00\x7f\u009b2J\u202e\xff"
+	g.bury("1-0", poison, "id", poison, "plan", poison, "currency", poison, "amount", poison, "earn_time", poison, poison, poison)
+	for _, test := range []struct {
+		args    []string
+		lines   int
+		refused func(rune) bool
+	}{
+		{[]string{"list"}, 3, func(r rune) bool { return !unicode.IsGraphic(r) }},
+		{[]string{"list", "--json"}, 1, func(r rune) bool { return r < ' ' }}, // for programs, and as JSON escapes
+	} {
+		got := g.dead(test.args...)
+		text := strings.ReplaceAll(got.out, "\n", "")
+		if got.status != 0 || strings.Count(got.out, "\n") != test.lines || strings.ContainsFunc(text, test.refused) || !strings.Contains(text, "title") {
+			g.Errorf("%v: status %d, %+q, want %d lines of plain text", test.args, got.status, got.out, test.lines)
+		}
+	}
+}
+
+// There are more than are read at once.
+func TestDeadOfManyLetters(t *testing.T) {
+	for _, count := range []int{499, 500, 501, 1000, 1001} {
+		t.Run(fmt.Sprint(count), func(t *testing.T) {
+			g := newGraveyard(t)
+			for i := range count {
+				g.bury(fmt.Sprint(i+1, "-0"), "PLAN_NOT_FOUND", "id", "x")
+			}
+			if got := g.dead("list", "--json", "--limit", "0"); strings.Count(got.out, "\n") != count || got.err != "" {
+				t.Errorf("%d lines, %q; want %d", strings.Count(got.out, "\n"), got.err, count)
+			}
+			g.same("retry", result{out: cli.Count(int64(count)) + " put back.\n"}, g.dead("retry", "--all"))
+			g.checkLeft("", strings.TrimSuffix(strings.Repeat("x ", count), " "))
+		})
+	}
+}
+
 func TestDeadRetry(t *testing.T) {
 	g := newGraveyard(t)
 	for i, reason := range []string{"PLAN_NOT_FOUND", "AMOUNT_ZERO", "PLAN_NOT_FOUND", "AMOUNT_ZERO", "ID_MALFORMED"} {
@@ -122,8 +161,9 @@ func TestDeadRetry(t *testing.T) {
 		{"which ones", "", result{status: 1, err: "incentives: say which ones: their letters, --reason REASON, or --all\n"}, "1-0 2-0 3-0 4-0 5-0 9-0", ""},
 		{"one that is there, one that is not", "2-0 7-0", result{status: 2, out: "1 put back.\n", err: "incentives: there is no dead letter 7-0\n"}, "1-0 3-0 4-0 5-0 9-0", "e2"},
 		{"the same again", "2-0", result{status: 2, out: "0 put back.\n", err: "incentives: there is no dead letter 2-0\n"}, "1-0 3-0 4-0 5-0 9-0", "e2"},
-		{"of a reason", "--reason PLAN_NOT_FOUND", result{out: "2 put back.\n"}, "4-0 5-0 9-0", "e2 e1 e3"},
-		{"all but one that somebody else wrote", "--all", result{status: 2, out: "2 put back.\n", err: nowhere}, "9-0", "e2 e1 e3 e4 e5"},
+		{"one that is named twice", "5-0 5-0", result{out: "1 put back.\n"}, "1-0 3-0 4-0 9-0", "e2 e5"},
+		{"of a reason", "--reason PLAN_NOT_FOUND", result{out: "2 put back.\n"}, "4-0 9-0", "e2 e5 e1 e3"},
+		{"all but one that somebody else wrote", "--all", result{status: 2, out: "1 put back.\n", err: nowhere}, "9-0", "e2 e5 e1 e3 e4"},
 	} {
 		t.Run(step.name, func(t *testing.T) {
 			g := graveyard{t, g.server, g.client}
