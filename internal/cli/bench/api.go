@@ -35,7 +35,7 @@ type api struct {
 }
 
 // Help is printed below the flags' list by --help.
-func (api) Help() string {
+func (*api) Help() string {
 	return `Each caller makes one call after the other: record is RecordEarning, of a new earning each time; plan is GetPlan; partner is a
 page of ListPlans for one partner; queue is the first page of what waits for one reviewer's review, of all partners.
 

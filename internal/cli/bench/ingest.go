@@ -44,7 +44,7 @@ type ingest struct {
 }
 
 // Help is printed below the flags' list by --help.
-func (ingest) Help() string {
+func (*ingest) Help() string {
 	return `The same command again sends the same earnings, which are duplicates then. The times are those of a batch, from when it is sent
 until it is acknowledged, with others on their way.
 
