@@ -83,6 +83,7 @@ func TestReadRefuses(t *testing.T) {
 		{"an amount with a comma", texts("amount", "12,50"), []string{"amount AMOUNT_MALFORMED"}},
 		{"an amount that is none", texts("amount", "NaN"), []string{"amount AMOUNT_MALFORMED"}},
 		{"an amount that is too fine", texts("amount", "0.001"), []string{"amount AMOUNT_TOO_PRECISE"}},
+		{"an amount above the largest", texts("amount", "10000000000000.01"), []string{"amount AMOUNT_TOO_LARGE"}},
 		{"a currency that is none", texts("currency", "USX"), []string{"currency CURRENCY_UNKNOWN"}},
 		{"a currency in small letters", texts("currency", "usd"), []string{"currency CURRENCY_UNKNOWN"}},
 		{"a day", texts("earn_time", "2026-04-30"), []string{"earn_time TIME_MALFORMED"}},

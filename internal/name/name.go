@@ -1,5 +1,5 @@
-// Package name reads the names of resources as people write them on the command
-// line: in full, or in short without the words that say nothing new.
+// Package name reads the names of resources as people write them, on the command
+// line and in earnings as text: in full, or in short without the words that say nothing new.
 //
 // What is not a name comes back as it is: the service refuses it, and says why.
 package name
