@@ -18,6 +18,7 @@ import (
 	"github.com/incentives-dev/incentives/internal/clock"
 	"github.com/incentives-dev/incentives/internal/rpc"
 	"github.com/incentives-dev/incentives/internal/store"
+	"github.com/incentives-dev/incentives/internal/store/storecopy"
 	"github.com/incentives-dev/incentives/internal/store/storeurl"
 	"github.com/incentives-dev/incentives/payoutsvc/internal/ledger"
 	"github.com/incentives-dev/incentives/payoutsvc/internal/payoutrpc"
@@ -72,6 +73,9 @@ func Run(ctx context.Context, config Config) (err error) {
 			err = fmt.Errorf("payoutsvc: close the store: %w", closing)
 		}
 	}()
+	if err := storecopy.CheckWhole(ctx, db); err != nil {
+		return fmt.Errorf("payoutsvc: the store can't be used: %w", err)
+	}
 	plansvc, err := rpc.Dial(config.Plansvc)
 	if err != nil {
 		return fmt.Errorf("payoutsvc: plansvc at %q: %w", config.Plansvc, err)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/incentives-dev/incentives/internal/clock"
 	"github.com/incentives-dev/incentives/internal/rpc"
+	"github.com/incentives-dev/incentives/internal/store/storecopy"
 	"github.com/incentives-dev/incentives/internal/store/storeurl"
 	"github.com/incentives-dev/incentives/plansvc/internal/planrpc"
 	"github.com/incentives-dev/incentives/plansvc/internal/planstore"
@@ -53,6 +54,9 @@ func Run(ctx context.Context, config Config) (err error) {
 			err = fmt.Errorf("plansvc: close the store: %w", closing)
 		}
 	}()
+	if err := storecopy.CheckWhole(ctx, db); err != nil {
+		return fmt.Errorf("plansvc: the store can't be used: %w", err)
+	}
 	plans := planstore.New(db)
 	if config.OnListen != nil {
 		config.OnListen(listener.Addr())

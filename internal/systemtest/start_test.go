@@ -9,7 +9,9 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/incentives-dev/incentives/internal/store"
 	"github.com/incentives-dev/incentives/internal/store/redistest"
+	"github.com/incentives-dev/incentives/internal/store/storeurl"
 )
 
 // nobody is a user without special rights.
@@ -111,5 +113,45 @@ func TestServicesSayWhatIsWrongWithTheirRedis(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// A service does not start on a part of a copy.
+func TestServicesRefuseAnUnfinishedCopy(t *testing.T) {
+	onEach(t, func(t *testing.T, in place) {
+		at := in.empty(t)
+		serve(t, at, clock).stop()
+		url := at
+		for _, service := range []string{"plansvc", "payoutsvc"} {
+			if in.name == places[0].name {
+				url = "pebble:" + filepath.Join(at, service)
+			}
+			mark(t, url, service, true)
+			got := finish(t, program(t, service, "--store", url, "--listen", anyPort))
+			if got.Status != failed || !strings.Contains(got.Err, "it is a copy that is not finished") || strings.Count(got.Err, "\n") != 1 {
+				t.Errorf("%s: %+v, want one line that says so", service, got)
+			}
+			mark(t, url, service, false)
+		}
+		serve(t, at, clock).stop()
+	})
+}
+
+// mark leaves in a store what a copy does that is not finished, or takes it away.
+func mark(t *testing.T, url, service string, unfinished bool) {
+	t.Helper()
+	db, err := storeurl.Open(url, storeurl.Options{Name: service})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	var b store.Batch
+	if key := (store.Key{Collection: "copying"}); unfinished {
+		b.Put(key, []byte("{}"))
+	} else {
+		b.Delete(key)
+	}
+	if err := db.Commit(t.Context(), 7, &b); err != nil {
+		t.Fatal(err)
 	}
 }

@@ -76,7 +76,7 @@ func (e *DifferenceError) Error() string {
 }
 
 // ErrUnfinished says that a store is a copy that is not whole, or that was not checked.
-var ErrUnfinished = errors.New("it is a copy that is not finished")
+var ErrUnfinished = errors.New("it is a copy that is not finished: run \"incentives store copy\" again")
 
 // CheckWhole fails with ErrUnfinished where a store is a part of a copy, and with what the store fails with.
 func CheckWhole(ctx context.Context, db store.DB) error {

@@ -9,6 +9,7 @@ package intake
 import (
 	"cmp"
 	"context"
+	"errors"
 	"log/slog"
 
 	"google.golang.org/grpc/codes"
@@ -75,7 +76,10 @@ func verdict(earning *payoutv1.Earning, outcome *payoutv1.EarningOutcome) queue.
 	case codes.Unavailable, codes.Aborted, codes.ResourceExhausted, codes.DeadlineExceeded, codes.Canceled:
 		return queue.Verdict{Outcome: queue.Again}
 	default:
-		err := earningtext.InFields(earning, rpc.FromStatus(refusal.Err()))
-		return queue.Verdict{Outcome: queue.Never, Reason: cmp.Or(fault.ReasonOf(err), "REJECTED"), Message: err.Error()}
+		verdict := queue.Verdict{Outcome: queue.Never, Reason: "REJECTED", Message: refusal.Message()}
+		if e, ok := errors.AsType[*fault.Error](earningtext.InFields(earning, rpc.FromStatus(refusal.Err()))); ok {
+			verdict.Reason, verdict.Message = cmp.Or(e.Reason, verdict.Reason), e.Message
+		}
+		return verdict
 	}
 }

@@ -65,7 +65,7 @@ func TestHandleOfOutcomes(t *testing.T) {
 		{"in the words of the entry", rejected(refusal(t, codes.InvalidArgument, "AMOUNT_ZERO", "earnings[0].amount", "is zero")), queue.Verdict{
 			Outcome: queue.Never, Reason: "AMOUNT_ZERO", Message: "amount: is zero",
 		}},
-		{"without a reason", rejected(status.New(codes.Internal, "broken")), queue.Verdict{Outcome: queue.Never, Reason: "REJECTED", Message: "rpc error: code = Internal desc = broken"}},
+		{"without a reason", rejected(status.New(codes.Internal, "broken")), queue.Verdict{Outcome: queue.Never, Reason: "REJECTED", Message: "broken"}},
 		{"the store is out", rejected(status.New(codes.Unavailable, "")), again},
 		{"somebody was faster", rejected(status.New(codes.Aborted, "")), again},
 		{"too much", rejected(status.New(codes.ResourceExhausted, "")), again},
