@@ -11,11 +11,11 @@ import (
 	"sync"
 	"time"
 
-	"github.com/redis/go-redis/v9"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/health/grpc_health_v1"
 
 	"github.com/incentives-dev/incentives/internal/clock"
+	"github.com/incentives-dev/incentives/internal/queue"
 	"github.com/incentives-dev/incentives/internal/rpc"
 	"github.com/incentives-dev/incentives/internal/store"
 	"github.com/incentives-dev/incentives/internal/store/storecopy"
@@ -81,12 +81,12 @@ func Run(ctx context.Context, config Config) (err error) {
 		return fmt.Errorf("payoutsvc: plansvc at %q: %w", config.Plansvc, err)
 	}
 	defer plansvc.Close()
-	streams, err := config.dial()
+	streams, err := config.dial(ctx, config.Log)
 	if err != nil {
 		return fmt.Errorf("payoutsvc: %w", err)
 	}
 	if streams != nil {
-		defer streams.Close()
+		defer streams.Client.Close()
 	}
 	plans, err := terms.New(planv1.NewPlanServiceClient(plansvc), config.Clock)
 	if err != nil {
@@ -103,7 +103,7 @@ type parts struct {
 	db      store.DB
 	plansvc *grpc.ClientConn
 	terms   *terms.Client
-	streams redis.UniversalClient // nil where there are none
+	streams *queue.Queue // nil where there are none
 }
 
 // serve answers calls and carries out payout runs until ctx is done, and

@@ -3,10 +3,10 @@ package payoutsvc
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
+	"log/slog"
 	"os"
-
-	"github.com/redis/go-redis/v9"
 
 	"github.com/incentives-dev/incentives/internal/queue"
 	"github.com/incentives-dev/incentives/internal/store/redisstore"
@@ -23,29 +23,37 @@ type Streams struct {
 // maxStreams is how many streams there can be: each has a connection of its own.
 const maxStreams = 1024
 
-// dial makes a client of the streams' Redis; nil where there is none.
-func (s Streams) dial() (redis.UniversalClient, error) {
+// dial connects to the streams; nil where there are none.
+func (s Streams) dial(ctx context.Context, log *slog.Logger) (*queue.Queue, error) {
 	if s.Streams == "" {
 		return nil, nil //nolint:nilnil // there are no streams, as said
 	}
 	if s.StreamCount < 1 || s.StreamCount > maxStreams {
 		return nil, fmt.Errorf("%d streams are asked for; 1 to %d are possible", s.StreamCount, maxStreams)
 	}
-	client, err := redisstore.Dial(s.Streams)
+	client, prefix, err := redisstore.Dial(s.Streams, log)
 	if err != nil {
 		return nil, fmt.Errorf("streams: %w", err)
 	}
-	return client, nil
+	q := &queue.Queue{Client: client, Prefix: prefix, Name: intake.Name, Streams: s.StreamCount}
+	unread, err := q.Beyond(ctx, maxStreams)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("streams: %w", err), client.Close())
+	}
+	if len(unread) > 0 {
+		log.WarnContext(ctx, "streams are not read: there are more than --stream-count says", "stream-count", s.StreamCount, "first", unread[0])
+	}
+	return q, nil
 }
 
 // consumer takes what comes in streams to the service.
-func (c Config) consumer(client redis.UniversalClient, service *payoutrpc.Service) *queue.Consumer {
+func (c Config) consumer(q *queue.Queue, service *payoutrpc.Service) *queue.Consumer {
 	host, err := os.Hostname()
 	if err != nil {
 		host = "unknown"
 	}
 	return &queue.Consumer{
-		Queue: queue.Queue{Client: client, Name: intake.Name, Streams: c.StreamCount},
+		Queue: *q,
 		Group: intake.Group, Name: host + "-" + rand.Text()[:8],
 		Handle: intake.Intake{Record: service.BatchRecordEarnings, Log: c.Log}.Handle,
 		Now:    c.Clock, Wait: wait, Log: c.Log,
@@ -53,8 +61,8 @@ func (c Config) consumer(client redis.UniversalClient, service *payoutrpc.Servic
 }
 
 // take records what comes in streams until ctx is done.
-func (c Config) take(ctx context.Context, client redis.UniversalClient, service *payoutrpc.Service) {
-	if client != nil {
-		c.consumer(client, service).Run(ctx)
+func (c Config) take(ctx context.Context, q *queue.Queue, service *payoutrpc.Service) {
+	if q != nil {
+		c.consumer(q, service).Run(ctx)
 	}
 }

@@ -113,7 +113,7 @@ func TestAnEndLeavesNothingRunning(t *testing.T) {
 	for name, url := range urls {
 		t.Run(name, func(t *testing.T) {
 			before := goleak.IgnoreCurrent()
-			client, err := redisstore.Dial(url)
+			client, _, err := redisstore.Dial(url, nil)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -25,7 +25,7 @@ type Dead struct {
 	Message string
 }
 
-func (q Queue) deadStream() string { return q.Name + ":dead" }
+func (q Queue) deadStream() string { return q.key() + ":dead" }
 
 // sources is where the dead letters' sources are kept, in the same slot: that of the whole name of their stream.
 func (q Queue) sources() string { return "{" + q.deadStream() + "}:sources" }
@@ -135,7 +135,7 @@ var ErrNowhere = errors.New("it holds no entry, or does not say which stream tha
 // the dead letters. Cut short in between, it leaves both, and doing it again does the entry's work again, which is
 // harmless. It fails with ErrNowhere where it never can.
 func (q Queue) Retry(ctx context.Context, d Dead) error {
-	if !strings.HasPrefix(d.Entry.Stream, q.Name+":{") || len(d.Entry.Fields) == 0 {
+	if !strings.HasPrefix(d.Entry.Stream, q.key()+":{") || len(d.Entry.Fields) == 0 {
 		return ErrNowhere
 	}
 	if err := q.Client.XAdd(ctx, &redis.XAddArgs{Stream: d.Entry.Stream, Values: flat(d.Entry.Fields)}).Err(); err != nil {

@@ -47,7 +47,7 @@ func onEach(t *testing.T, test func(t *testing.T, client redis.UniversalClient))
 // dial makes a client as the services do.
 func dial(t *testing.T, url string) redis.UniversalClient {
 	t.Helper()
-	client, err := redisstore.Dial(url)
+	client, _, err := redisstore.Dial(url, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -94,6 +94,12 @@ var (
 	// know, or is no store at all.
 	ErrFormat = errors.New("the store's format is not known")
 
+	// ErrMissing says on opening that there is no store, where none was to be created.
+	ErrMissing = errors.New("there is no store")
+
+	// ErrOther says on opening that the store is another service's.
+	ErrOther = errors.New("the store is another one's")
+
 	// ErrInUse says on opening that another process holds the store.
 	ErrInUse = errors.New("the store is in use")
 )

@@ -89,25 +89,35 @@ func TestServicesSayWhatIsWrongWithTheirRedis(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	for _, test := range []struct{ name, url, want string }{
-		{"no host", "redis://", "no host"},
-		{"an unknown option", shared.URL() + "?min_replica=1", "min_replica"},
-		{"a server that is down", down.URL(), "connection refused"},
-		{"a wrong password", "redis://ana:secret1@" + locked.Addr, "password"},
-		{"no password", "redis://" + locked.Addr, "password"},
-		{"a Cluster as one server", "redis://" + cluster.Nodes[0].Addr, "redis+cluster://"},
-		{"one server as a Cluster", "redis+cluster://" + shared.Addr, "redis://"},
-		{"one server as a Sentinel", "redis+sentinel://" + shared.Addr + "/mymaster", "entinel"},
-		{"TLS that it does not speak", "rediss://" + shared.Addr, "TLS"},
-		{"another number of partitions", strings.Replace(made, "=8", "=9", 1), "8"},
-		{"a newer format", newer, "version 99"},
-		{"one that evicts", volatile.URL(), "maxmemory-policy"},
+	for _, test := range []struct {
+		name, url, want string
+		stores          bool // it is of stores, and streams have none of it
+	}{
+		{"no host", "redis://", "no host", false},
+		{"an unknown option", shared.URL() + "?min_replica=1", "min_replica", false},
+		{"a server that is down", down.URL(), "connection refused", false},
+		{"a wrong password", "redis://ana:secret1@" + locked.Addr, "password", false},
+		{"no password", "redis://" + locked.Addr, "password", false},
+		{"a Cluster as one server", "redis://" + cluster.Nodes[0].Addr, "redis+cluster://", false},
+		{"one server as a Cluster", "redis+cluster://" + shared.Addr, "redis://", false},
+		{"one server as a Sentinel", "redis+sentinel://" + shared.Addr + "/mymaster", "entinel", false},
+		{"TLS that it does not speak", "rediss://" + shared.Addr, "TLS", false},
+		{"another number of partitions", strings.Replace(made, "=8", "=9", 1), "8", true},
+		{"a newer format", newer, "version 99", true},
+		{"one that evicts", volatile.URL(), "maxmemory-policy", false},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			for _, args := range [][]string{{"plansvc"}, {"payoutsvc"}, {"serve", "--plansvc", anyPort, "--payoutsvc", anyPort}} {
-				args = append(args, "--listen", anyPort)
-				got := finish(t, program(t, append(args, "--store", test.url, "--log-level", "error")...))
+			for _, args := range [][]string{
+				{"plansvc", "--store"},
+				{"payoutsvc", "--store"},
+				{"serve", "--plansvc", anyPort, "--payoutsvc", anyPort, "--store"},
+				{"payoutsvc", "--store", "pebble:" + t.TempDir(), "--streams"},
+			} {
+				if test.stores && args[len(args)-1] == "--streams" {
+					continue
+				}
+				got := finish(t, program(t, append(args, test.url, "--listen", anyPort, "--log-level", "error")...))
 				if got.Status != failed || strings.Count(got.Err, "\n") != 1 || !strings.Contains(got.Err, test.want) || strings.Contains(got.Err, "secret") {
 					t.Errorf("%s: status %d\n%swant 1, and one line with %q", args[0], got.Status, got.Err, test.want)
 				}

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -189,4 +190,31 @@ func (f *fleet) left(client *redis.Client, streams int) left {
 		all.pending += groups[0].Pending
 	}
 	return all
+}
+
+// Installations that share a Redis have streams of their own, by the prefix of the URL; and what is in more streams than
+// are read is said at start.
+func TestStreamsOfAPrefix(t *testing.T) {
+	t.Parallel()
+	server := redistest.Standalone(t, redistest.Options{})
+	seed(t, server.URL(), 1)
+	client := server.Client(t)
+	entry := newProducer("p", 1, 1, 1).entries[0]
+	for _, stream := range []string{"earnings:{0}", "acme:earnings:{0}", "acme:earnings:{7}"} {
+		if err := client.XAdd(t.Context(), &redis.XAddArgs{Stream: stream, Values: entry.Values}).Err(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	f := muster(t, 1, server.URL(), clock, "--streams", server.URL()+"?prefix=acme", "--stream-count", "5")
+	await(t, "the entry of the prefix is recorded", func() bool {
+		groups, err := client.XInfoGroups(t.Context(), "acme:earnings:{0}").Result()
+		return err == nil && len(groups) == 1 && groups[0].Lag == 0 && groups[0].Pending == 0
+	})
+	if groups, err := client.XInfoGroups(t.Context(), "earnings:{0}").Result(); err != nil || len(groups) > 0 {
+		t.Errorf("the stream of another installation has groups %v, %v; want none", groups, err)
+	}
+	f.stop()
+	if said := f.members[0].log.String(); !strings.Contains(said, "acme:earnings:{7}") {
+		t.Errorf("it does not say that a stream is not read:\n%s", said)
+	}
 }

@@ -30,12 +30,12 @@ const letters = 500
 // each calls fn with the dead letters that there are now, oldest first, until it returns false. What becomes one
 // meanwhile is left out, so that what is put back does not come round and round.
 func (f streamFlags) each(ctx context.Context, fn func(q queue.Queue, d queue.Dead) (more bool, err error)) error {
-	client, err := redisstore.Dial(f.Streams)
+	client, prefix, err := redisstore.Dial(f.Streams, nil)
 	if err != nil {
 		return fmt.Errorf("--streams: %w", err)
 	}
 	defer client.Close()
-	q := queue.Queue{Client: client, Name: "earnings"}
+	q := queue.Queue{Client: client, Prefix: prefix, Name: "earnings"}
 	last, err := q.LastDead(ctx)
 	if err != nil {
 		return fmt.Errorf("the dead letters can't be read: %w", err)

@@ -183,3 +183,13 @@ func TestDeadSaysThatRedisIsDown(t *testing.T) {
 		}
 	}
 }
+
+// Two installations in one Redis have dead letters of their own.
+func TestDeadOfAPrefix(t *testing.T) {
+	g := newGraveyard(t)
+	g.bury("1-0", "PLAN_NOT_FOUND", "id", "inv-1")
+	var out, err bytes.Buffer
+	args := []string{"earnings", "dead", "list", "--streams", g.server.URL() + "?prefix=acme"}
+	cli.Run(t.Context(), &grammar{}, args, &cli.Console{In: strings.NewReader(""), Out: &out, Err: &err})
+	g.same("those of another prefix", result{out: "No dead letters.\n"}, result{out: out.String(), err: err.String()})
+}

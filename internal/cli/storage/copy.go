@@ -40,7 +40,7 @@ func (c *copyStore) Run(ctx context.Context, console *cli.Console) (err error) {
 		return errors.New("--from and --to are the same store")
 	}
 	log := slog.New(slog.NewTextHandler(console.Err, &slog.HandlerOptions{Level: slog.LevelWarn}))
-	from, err := storeurl.Open(c.From, storeurl.Options{Name: c.Service, Log: log})
+	from, err := storeurl.Open(c.From, storeurl.Options{Name: c.Service, MustExist: true, Log: log})
 	if err != nil {
 		return fmt.Errorf("--from: %w", err)
 	}
@@ -53,9 +53,6 @@ func (c *copyStore) Run(ctx context.Context, console *cli.Console) (err error) {
 	entries, err := run(ctx, console, from, to)
 	if err != nil {
 		return err
-	}
-	if entries == 0 { // a wrong URL opens a new store
-		return fmt.Errorf("--from holds nothing: is it the store of %s?", c.Service)
 	}
 	console.Printf("Both stores hold the same %s entries.\n", cli.Count(entries))
 	return nil

@@ -76,7 +76,7 @@ func TestCopy(t *testing.T) {
 
 func TestCopyRefuses(t *testing.T) {
 	from, other := made(t, 3), made(t, 4)
-	down := redistest.Standalone(t, redistest.Options{})
+	alive, down := redistest.Standalone(t, redistest.Options{}), redistest.Standalone(t, redistest.Options{})
 	down.Kill(t)
 	for _, test := range []struct {
 		name, service, from, to, want string
@@ -86,7 +86,9 @@ func TestCopyRefuses(t *testing.T) {
 		{"no URL", "plansvc", "x", other, "incentives: --from: store \"x\" is no URL of a store"},
 		{"a URL of nothing known", "plansvc", from, "mysql://localhost", "incentives: --to: store \"mysql://localhost\" has the unknown scheme"},
 		{"a store with something else", "plansvc", from, other, "incentives: the store to copy to is neither empty nor a copy: partition 1 differs in plans \"3\", which is in the copy alone\n"},
-		{"a folder that is empty", "payoutsvc", "pebble:" + t.TempDir(), "pebble:" + t.TempDir(), "incentives: --from holds nothing: is it the store of payoutsvc?\n"},
+		{"a folder that is empty", "payoutsvc", "pebble:" + t.TempDir(), "pebble:" + t.TempDir(), ": there is no store\n"},
+		{"a Redis that is empty", "payoutsvc", alive.URL(), other, ": there is no store\n"},
+		{"another service's", "payoutsvc", from, "pebble:" + t.TempDir(), ": the store is another one's: it is of plansvc, and asked for is that of payoutsvc\n"},
 		{"a folder that is in use", "plansvc", from, from + "/", ": the store is in use by this process already\n"},
 		{"a Redis that is down", "plansvc", from, down.URL(), "connection refused\n"},
 	} {
@@ -96,6 +98,9 @@ func TestCopyRefuses(t *testing.T) {
 				t.Errorf("%+v, want status 1 and one line with %q", got, test.want)
 			}
 		})
+	}
+	if keys := alive.Client(t).DBSize(t.Context()).Val(); keys > 0 {
+		t.Errorf("a Redis that was to be copied from, and was empty, has %d keys", keys)
 	}
 }
 

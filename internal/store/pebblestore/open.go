@@ -1,6 +1,7 @@
 package pebblestore
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -36,6 +37,12 @@ type Options struct {
 	// an existing one as it is.
 	Partitions int
 
+	// Name is whose store a new one is, and that an existing one which has a name must have; "" is nobody's.
+	Name string
+
+	// MustExist has Open fail with store.ErrMissing where there is no store, instead of creating one.
+	MustExist bool
+
 	// Logger gets what Pebble reports. Nil discards it.
 	Logger *slog.Logger
 
@@ -45,13 +52,14 @@ type Options struct {
 
 // meta is what a store says of itself, under metaKey.
 type meta struct {
-	Format     int `json:"format"`
-	Partitions int `json:"partitions"`
+	Format     int    `json:"format"`
+	Partitions int    `json:"partitions"`
+	Name       string `json:"name,omitempty"`
 }
 
 // Open opens the store in a folder, and creates both where there is none. Every error is one line that
 // names the folder and the cause. It wraps store.ErrInUse when another process has the folder open,
-// store.ErrPartitions or store.ErrFormat when the store is not what the options and this program
+// store.ErrPartitions, store.ErrOther or store.ErrFormat when the store is not what the options and this program
 // expect, and the file system's error when the folder can't be made, read or written.
 func Open(dir string, o Options) (*DB, error) {
 	if o.Partitions < 0 || o.Partitions > store.MaxPartitions {
@@ -62,7 +70,7 @@ func Open(dir string, o Options) (*DB, error) {
 	if err != nil {
 		return nil, fmt.Errorf("store folder %s: %w", dir, cause(err))
 	}
-	m, err := loadMeta(p, o.Partitions)
+	m, err := loadMeta(p, o)
 	if err != nil {
 		_ = p.Close() // what went wrong first says more
 		return nil, fmt.Errorf("store folder %s: %w", dir, err)
@@ -90,6 +98,7 @@ func pebbleOptions(o Options, cache *pebble.Cache) *pebble.Options {
 	p := &pebble.Options{
 		Cache:                       cache,
 		EventListener:               &pebble.EventListener{DataCorruption: log.corrupted},
+		ErrorIfNotExists:            o.MustExist,
 		FS:                          o.FS,
 		FormatMajorVersion:          pebble.FormatNewest,
 		Logger:                      log,
@@ -103,10 +112,10 @@ func pebbleOptions(o Options, cache *pebble.Cache) *pebble.Options {
 }
 
 // loadMeta returns what the store says of itself, once it is checked, and writes it if the store is new.
-func loadMeta(p *pebble.DB, partitions int) (meta, error) {
+func loadMeta(p *pebble.DB, o Options) (meta, error) {
 	value, closer, err := p.Get(metaKey)
 	if errors.Is(err, pebble.ErrNotFound) {
-		return createMeta(p, partitions)
+		return createMeta(p, o)
 	}
 	if err != nil {
 		return meta{}, err
@@ -120,14 +129,17 @@ func loadMeta(p *pebble.DB, partitions int) (meta, error) {
 	if err != nil || m.Format < 1 || m.Partitions < 1 || m.Partitions > store.MaxPartitions {
 		return meta{}, fmt.Errorf("%w: its description is damaged", store.ErrFormat)
 	}
-	if partitions != 0 && partitions != m.Partitions {
-		return meta{}, fmt.Errorf("%w: it has %d, and %d are asked for", store.ErrPartitions, m.Partitions, partitions)
+	if o.Partitions != 0 && o.Partitions != m.Partitions {
+		return meta{}, fmt.Errorf("%w: it has %d, and %d are asked for", store.ErrPartitions, m.Partitions, o.Partitions)
+	}
+	if m.Name != "" && o.Name != "" && m.Name != o.Name {
+		return meta{}, fmt.Errorf("%w: it is of %s, and asked for is that of %s", store.ErrOther, m.Name, o.Name)
 	}
 	return m, nil
 }
 
 // createMeta writes the description of a new store. A creation that was cut short before it is done again.
-func createMeta(p *pebble.DB, partitions int) (meta, error) {
+func createMeta(p *pebble.DB, o Options) (meta, error) {
 	it, err := p.NewIter(nil)
 	if err != nil {
 		return meta{}, err
@@ -139,10 +151,7 @@ func createMeta(p *pebble.DB, partitions int) (meta, error) {
 	if used {
 		return meta{}, fmt.Errorf("%w: it holds data of something else", store.ErrFormat)
 	}
-	if partitions == 0 {
-		partitions = store.DefaultPartitions
-	}
-	m := meta{Format: format, Partitions: partitions}
+	m := meta{Format: format, Partitions: cmp.Or(o.Partitions, store.DefaultPartitions), Name: o.Name}
 	value, err := json.Marshal(m)
 	if err != nil {
 		return meta{}, err
@@ -154,6 +163,8 @@ func createMeta(p *pebble.DB, partitions int) (meta, error) {
 func cause(err error) error {
 	var path *fs.PathError
 	switch {
+	case errors.Is(err, pebble.ErrDBDoesNotExist):
+		return store.ErrMissing
 	case errors.As(err, &path):
 		return path
 	case errors.Is(err, syscall.EAGAIN), errors.Is(err, syscall.EACCES): // of fcntl, so without a path

@@ -15,6 +15,19 @@ import (
 	"github.com/incentives-dev/incentives/internal/store"
 )
 
+// check checks that a server is what the URL says, and loses nothing that it acknowledges.
+func (s settings) check(ctx context.Context, server server, log *slog.Logger) error {
+	err := s.checkMode(ctx)
+	if err == nil {
+		err = durability{settings: s, log: log}.check(ctx, server)
+	}
+	if err != nil && s.tls && strings.Contains(err.Error(), context.DeadlineExceeded.Error()) {
+		// So does one without TLS: it takes the greeting for a command that has not ended yet.
+		return fmt.Errorf("%w: does it speak TLS? Without, its URL begins with %s://", err, schemeOf(s.kind, false))
+	}
+	return err
+}
+
 // checkMode checks that what answers is what the URL says: a Cluster is no single server, and a Sentinel is no store.
 func (s settings) checkMode(ctx context.Context) error {
 	var last error

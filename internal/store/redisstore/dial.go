@@ -1,28 +1,43 @@
 package redisstore
 
 import (
+	"context"
 	"fmt"
+	"log/slog"
 
 	"github.com/redis/go-redis/v9"
 )
 
-// Dial makes a client of the Redis that a URL names, for whoever uses it for something else than a store: the URL is
-// one of [Open], whose options of a store mean nothing here. It connects with the first command. Its error is one line,
-// and never has a password in it.
-func Dial(url string) (redis.UniversalClient, error) {
+// Dial connects to the Redis that a URL names, for whoever uses it for something else than a store. The URL is one of
+// [Open], and so is what is checked: that it is there, is what the URL says, and loses nothing that it acknowledges. What
+// should be known besides goes to the log; nil discards it. Prefix is the URL's, for keys to begin with; "" where it has
+// none. The caller closes the client. An error is one line, and never has a password in it.
+func Dial(url string, log *slog.Logger) (client redis.UniversalClient, prefix string, err error) {
 	s, err := parse(url)
 	if err != nil {
-		return nil, fmt.Errorf("the URL of Redis: %w", err)
+		return nil, "", fmt.Errorf("the URL of Redis: %w", err)
+	}
+	if err := checkPrefix(s.own.prefix); err != nil {
+		return nil, "", err
+	}
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
 	}
 	server, err := s.connect()
 	if err != nil {
-		return nil, fmt.Errorf("the URL of Redis: %w", err)
+		return nil, "", fmt.Errorf("the URL of Redis: %w", err)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), openTime)
+	defer cancel()
+	if err := s.check(ctx, server, log); err != nil {
+		_ = server.Close() // what went wrong first says more
+		return nil, "", fmt.Errorf("redis %s: %w", s.redacted, err)
 	}
 	switch to := server.(type) {
 	case single:
-		return to.client, nil
+		client = to.client
 	case cluster:
-		return to.client, nil
+		client = to.client
 	}
-	return nil, fmt.Errorf("the URL of Redis: %T has no client", server)
+	return client, s.own.prefix, nil
 }

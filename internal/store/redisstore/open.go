@@ -30,6 +30,9 @@ type Options struct {
 	// it. 0 takes an existing one as it is, or makes store.DefaultPartitions.
 	Partitions int
 
+	// MustExist has Open fail with store.ErrMissing where there is no store, instead of creating one.
+	MustExist bool
+
 	// Logger gets what an operator should know. Nil discards it.
 	Logger *slog.Logger
 }
@@ -92,8 +95,8 @@ func open(s settings, o Options) (*DB, error) {
 	if o.Partitions < 0 || o.Partitions > store.MaxPartitions {
 		return nil, fmt.Errorf("%w: %d partitions asked for, 1 to %d are possible", store.ErrInvalid, o.Partitions, store.MaxPartitions)
 	}
-	if strings.ContainsAny(o.Prefix, "{}") {
-		return nil, fmt.Errorf("%w: the prefix %q has { or } in it, which say in which slot of a Cluster a key lies", store.ErrInvalid, o.Prefix)
+	if err := checkPrefix(o.Prefix); err != nil {
+		return nil, err
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), openTime)
 	defer cancel()
@@ -104,10 +107,6 @@ func open(s settings, o Options) (*DB, error) {
 	db := &DB{server: server, prefix: o.Prefix, replicas: s.own.minReplicas, scripts: newScripts()}
 	if err := db.prepare(ctx, s, o); err != nil {
 		_ = server.Close() // what went wrong first says more
-		if s.tls && strings.Contains(err.Error(), context.DeadlineExceeded.Error()) {
-			// So does one without TLS: it takes the greeting for a command that has not ended yet.
-			err = fmt.Errorf("%w: does it speak TLS? Without, its URL begins with %s://", err, schemeOf(s.kind, false))
-		}
 		return nil, err
 	}
 	return db, nil
@@ -115,25 +114,33 @@ func open(s settings, o Options) (*DB, error) {
 
 // prepare checks the servers, and reads or writes what the store says of itself.
 func (db *DB) prepare(ctx context.Context, s settings, o Options) error {
-	if err := s.checkMode(ctx); err != nil {
+	if err := s.check(ctx, db.server, o.Logger); err != nil {
 		return err
 	}
-	if err := (durability{settings: s, log: o.Logger}).check(ctx, db.server); err != nil {
-		return err
-	}
-	m, err := db.loadMeta(ctx, o.Partitions)
+	m, err := db.loadMeta(ctx, o)
 	db.partitions = m.Partitions
 	return err
 }
 
+// checkPrefix refuses what would decide where in a Cluster a key lies.
+func checkPrefix(prefix string) error {
+	if strings.ContainsAny(prefix, "{}") {
+		return fmt.Errorf("%w: the prefix %q has { or } in it, which say in which slot of a Cluster a key lies", store.ErrInvalid, prefix)
+	}
+	return nil
+}
+
 // loadMeta returns what the store says of itself, once it is checked, and writes it where the store is new.
-func (db *DB) loadMeta(ctx context.Context, partitions int) (meta, error) {
-	key := db.metaKey()
-	stored, err := db.readMeta(ctx, partitions)
+func (db *DB) loadMeta(ctx context.Context, o Options) (meta, error) {
+	key, partitions := db.metaKey(), o.Partitions
+	stored, err := db.readMeta(ctx, o)
 	for pause := firstPause; err != nil && untouched(err) && ctx.Err() == nil; pause = min(2*pause, longestPause) {
 		db.server.Refresh(ctx)
 		wait(ctx, pause)
-		stored, err = db.readMeta(ctx, partitions)
+		stored, err = db.readMeta(ctx, o)
+	}
+	if errors.Is(err, store.ErrMissing) {
+		return meta{}, err
 	}
 	if err != nil && !redis.HasErrorPrefix(err, "WRONGTYPE") {
 		return meta{}, unreachable(err)
@@ -155,14 +162,17 @@ func (db *DB) loadMeta(ctx context.Context, partitions int) (meta, error) {
 func (db *DB) metaKey() string { return db.prefix + ":store" }
 
 // readMeta returns what is stored of it, once it is written.
-func (db *DB) readMeta(ctx context.Context, partitions int) ([]byte, error) {
+func (db *DB) readMeta(ctx context.Context, o Options) ([]byte, error) {
 	node, err := db.server.Node(ctx, db.metaKey())
 	if err != nil {
 		return nil, &notSentError{err}
 	}
 	stored, err := node.Get(ctx, db.metaKey()).Bytes()
 	if errors.Is(err, redis.Nil) {
-		return db.createMeta(ctx, node, partitions)
+		if o.MustExist {
+			return nil, store.ErrMissing
+		}
+		return db.createMeta(ctx, node, o.Partitions)
 	}
 	return stored, err
 }

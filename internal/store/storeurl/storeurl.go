@@ -25,6 +25,8 @@ type Options struct {
 	Name string
 	// Partitions is how many partitions a new store gets; 0 is the usual number.
 	Partitions int
+	// MustExist has Open fail with store.ErrMissing where there is no store, instead of creating one.
+	MustExist bool
 	// Log is where the engine reports; nil discards it.
 	Log *slog.Logger
 }
@@ -38,13 +40,15 @@ func Open(url string, o Options) (store.DB, error) {
 		return nil, fmt.Errorf("store %q is no URL of a store; known are: %s", url, schemes)
 	case scheme == "pebble":
 		// A URL without a host may begin with two more slashes, and means the same folder.
-		db, err := pebblestore.Open(strings.TrimPrefix(rest, "//"), pebblestore.Options{Partitions: o.Partitions, Logger: o.Log})
+		db, err := pebblestore.Open(strings.TrimPrefix(rest, "//"), pebblestore.Options{
+			Name: o.Name, Partitions: o.Partitions, MustExist: o.MustExist, Logger: o.Log,
+		})
 		if err != nil {
 			return nil, err // and not db, which is a nil in an interface that is none
 		}
 		return db, nil
 	case redisstore.Knows(scheme):
-		db, err := redisstore.Open(url, redisstore.Options{Prefix: o.Name, Partitions: o.Partitions, Logger: o.Log})
+		db, err := redisstore.Open(url, redisstore.Options{Prefix: o.Name, Partitions: o.Partitions, MustExist: o.MustExist, Logger: o.Log})
 		if err != nil {
 			return nil, err // likewise
 		}
