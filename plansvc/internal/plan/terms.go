@@ -18,15 +18,31 @@ type Terms struct {
 	Limits          []Limit
 }
 
+// A Standing is what of a plan its terms are made of: little, so that those of many plans are read fast.
+type Standing struct {
+	Name            Name      `json:"name"`
+	State           State     `json:"state"`
+	CurrencyCode    string    `json:"currency_code,omitempty"`
+	FirstSubmitTime time.Time `json:"first_submit_time,omitzero"`
+	Limits          []Limit   `json:"limits,omitempty"`
+}
+
+// Standing returns the plan's, as it is now.
+func (p *Plan) Standing() *Standing {
+	return &Standing{
+		Name: p.Name, State: p.State, CurrencyCode: p.CurrencyCode, FirstSubmitTime: p.FirstSubmitTime, Limits: slices.Clone(p.Limits),
+	}
+}
+
 // TermsIn returns the plan's terms in its program, as both are now. An error is a defect.
-func (p *Plan) TermsIn(program *Program) (Terms, error) {
-	year, err := program.yearOf(p.Name)
+func (s *Standing) TermsIn(program *Program) (Terms, error) {
+	year, err := program.yearOf(s.Name)
 	if err != nil {
 		return Terms{}, err
 	}
 	return Terms{
-		Plan: p.Name, State: p.State, CurrencyCode: p.CurrencyCode, TimeZone: program.TimeZone,
+		Plan: s.Name, State: s.State, CurrencyCode: s.CurrencyCode, TimeZone: program.TimeZone,
 		StartDate: year.StartDate, EndDate: year.EndDate, LateEarningDays: *program.withDefaults().LateEarningDays,
-		FirstSubmitTime: p.FirstSubmitTime, Limits: slices.Clone(p.Limits),
+		FirstSubmitTime: s.FirstSubmitTime, Limits: s.Limits,
 	}, nil
 }

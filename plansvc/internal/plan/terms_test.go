@@ -11,7 +11,7 @@ import (
 func TestTermsIn(t *testing.T) {
 	program := newProgram(t, func(c *plan.ProgramContent) { c.LateEarningDays = new(30) })
 	p := newPlan(t, program, plan.Approved)
-	got, err := p.TermsIn(program)
+	got, err := p.Standing().TermsIn(program)
 	must(t, err)
 	want := plan.Terms{
 		Plan: name, State: plan.Approved, CurrencyCode: "USD", TimeZone: losAngeles,
@@ -21,7 +21,7 @@ func TestTermsIn(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("terms (-want +got):\n%s", diff)
 	}
-	draft, err := newDraft(t, program).TermsIn(program)
+	draft, err := newDraft(t, program).Standing().TermsIn(program)
 	must(t, err)
 	if !draft.FirstSubmitTime.IsZero() || len(draft.Limits) != 0 || draft.State != plan.Editing {
 		t.Errorf("terms of a draft: %+v, want neither a submission nor limits", draft)

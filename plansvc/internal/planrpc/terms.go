@@ -29,22 +29,22 @@ func (s *Server) BatchGetPlanTerms(ctx context.Context, request *planv1.BatchGet
 	if err := v.Err(); err != nil {
 		return nil, err
 	}
-	plans, err := s.store.Plans(ctx, names)
+	standings, err := s.store.Standings(ctx, names)
 	if err != nil {
 		return nil, err
 	}
 	programs := s.programs()
 	response := &planv1.BatchGetPlanTermsResponse{}
-	for i, p := range plans {
-		if p == nil {
+	for i, standing := range standings {
+		if standing == nil {
 			response.NotFound = append(response.NotFound, request.GetPlans()[i])
 			continue
 		}
-		program, err := programs(ctx, p.Name.Program)
+		program, err := programs(ctx, standing.Name.Program)
 		if err != nil {
 			return nil, err
 		}
-		terms, err := p.TermsIn(program)
+		terms, err := standing.TermsIn(program)
 		if err != nil {
 			return nil, err
 		}

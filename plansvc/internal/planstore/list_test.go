@@ -212,6 +212,9 @@ func TestList_IndexesAgreeWithThePlans(t *testing.T) {
 				got, err := w.Plan(context.Background(), name)
 				must(r, err)
 				same(r, "the stored plan "+name.String(), got, want)
+				standings, err := w.Standings(context.Background(), []plan.Name{name})
+				must(r, err)
+				same(r, "the standing of "+name.String(), standings[0], want.Standing())
 			}
 			for range 12 {
 				partner := rapid.SampledFrom(append([]string{"", "", "", ""}, partners...)).Draw(r, "of")

@@ -18,6 +18,8 @@ func id(n plan.Name) string { return n.Partner + "/" + n.ID() }
 
 func planKey(n plan.Name) store.Key { return store.Key{Collection: plans, ID: id(n)} }
 
+func standingKey(n plan.Name) store.Key { return store.Key{Collection: standings, ID: id(n)} }
+
 func eventKey(n plan.Name, number int64) store.Key {
 	return store.Key{Collection: events, ID: id(n) + "/" + plan.EventID(number)}
 }
@@ -57,7 +59,17 @@ func (s *Store) Plan(ctx context.Context, name plan.Name) (*plan.Plan, error) {
 
 // Plans returns plans in the order of their names, nil where there is none.
 func (s *Store) Plans(ctx context.Context, names []plan.Name) ([]*plan.Plan, error) {
-	found := make([]*plan.Plan, len(names))
+	return getAll[plan.Plan](ctx, s, plans, names)
+}
+
+// Standings returns what terms are made of, in the order of the plans' names, nil where there is no such plan.
+func (s *Store) Standings(ctx context.Context, names []plan.Name) ([]*plan.Standing, error) {
+	return getAll[plan.Standing](ctx, s, standings, names)
+}
+
+// getAll reads what a collection holds of plans.
+func getAll[T any](ctx context.Context, s *Store, collection string, names []plan.Name) ([]*T, error) {
+	found := make([]*T, len(names))
 	byPartition := map[store.Partition][]int{}
 	for i, n := range names {
 		byPartition[s.of(n.Partner)] = append(byPartition[s.of(n.Partner)], i)
@@ -68,14 +80,14 @@ func (s *Store) Plans(ctx context.Context, names []plan.Name) ([]*plan.Plan, err
 		group.Go(func() error {
 			keys := make([]store.Key, len(indexes))
 			for i, index := range indexes {
-				keys[i] = planKey(names[index])
+				keys[i] = store.Key{Collection: collection, ID: id(names[index])}
 			}
 			values, err := s.db.Get(ctx, p, keys...)
 			for i, value := range values {
 				if value == nil {
 					continue
 				}
-				if found[indexes[i]], err = decode[plan.Plan](keys[i], value); err != nil {
+				if found[indexes[i]], err = decode[T](keys[i], value); err != nil {
 					return err
 				}
 			}
@@ -118,6 +130,7 @@ func (s *Store) DeletePlan(ctx context.Context, name plan.Name, fn func(*plan.Pl
 			return err
 		}
 		b.Delete(planKey(name))
+		b.Delete(standingKey(name))
 		for number := range p.EventCount {
 			b.Delete(eventKey(name, number+1))
 		}
@@ -155,6 +168,10 @@ func write(b *store.Batch, before []store.Key, p *plan.Plan) error {
 		return err
 	}
 	b.Put(planKey(p.Name), data)
+	if data, err = encode(p.Standing()); err != nil {
+		return err
+	}
+	b.Put(standingKey(p.Name), data)
 	for _, event := range p.Pending.Events {
 		if data, err = encode(event); err != nil {
 			return err

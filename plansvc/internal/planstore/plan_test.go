@@ -33,6 +33,9 @@ func TestPlans_RoundTrip(t *testing.T) {
 		found, err := w.Plans(t.Context(), []plan.Name{other, coop, coop})
 		must(t, err)
 		same(t, "plans in the order of their names", found, []*plan.Plan{nil, created, created})
+		standings, err := w.Standings(t.Context(), []plan.Name{other, coop, coop})
+		must(t, err)
+		same(t, "standings in the order of the plans' names", standings, []*plan.Standing{nil, created.Standing(), created.Standing()})
 
 		_, err = w.Plan(t.Context(), other)
 		refused(t, "reading what is not there", err, fault.NotFound, "PLAN_NOT_FOUND")

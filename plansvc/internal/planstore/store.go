@@ -30,6 +30,7 @@ const (
 	programs        = "programs"
 	enrollments     = "enrollments"
 	plans           = "plans"
+	standings       = "standings"
 	events          = "events"
 	outbox          = "outbox"
 	plansByState    = "plans_by_state"
