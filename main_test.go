@@ -161,6 +161,8 @@ func TestSettingsAreTheSameWordsEverywhere(t *testing.T) {
 		"payouts preview": client, "payouts run": client, "payouts list": client,
 		"payouts confirm": client, "payouts fail": client, "payouts retry": client,
 		"earnings dead list": "INCENTIVES_STREAMS", "earnings dead retry": "INCENTIVES_STREAMS", "store copy": "",
+		"bench plans": "", "bench ingest": "INCENTIVES_PAYOUTSVC", "bench run": "INCENTIVES_PAYOUTSVC", "bench empty": "",
+		"bench api":  "INCENTIVES_PLANSVC INCENTIVES_PAYOUTSVC",
 		"plans list": "INCENTIVES_PLANSVC INCENTIVES_TIMEOUT", "plans show": "INCENTIVES_PLANSVC INCENTIVES_TIMEOUT",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

@@ -59,10 +59,16 @@ func FromMinor(currency string, minor int64) Money {
 	return Money{Currency: currency, Amount: decimal.New(minor, -Digits(currency))}
 }
 
+// int64Digits is how many decimal digits the largest int64 has.
+const int64Digits = 19
+
 // Minor returns the amount in minor units; ok is false where that is not a
 // whole number, or not an int64.
 func (m Money) Minor() (minor int64, ok bool) {
 	shifted := m.Amount.Shift(Digits(m.Currency))
+	if shifted.Exponent() == 0 && shifted.NumDigits() < int64Digits { // as most are; what follows is slow
+		return shifted.CoefficientInt64(), true
+	}
 	if !shifted.IsInteger() || !shifted.BigInt().IsInt64() {
 		return 0, false
 	}

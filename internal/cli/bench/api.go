@@ -26,8 +26,8 @@ import (
 
 type api struct {
 	Call     string        `arg:"" enum:"record,plan,partner,queue" help:"record, plan, partner or queue: see below."`
-	Workers  int           `default:"64" help:"How many callers at once (default ${default})."`
-	Duration time.Duration `default:"10s" help:"For how long (default ${default})."`
+	Workers  int           `env:"-" default:"64" help:"How many callers at once (default ${default})."`
+	Duration time.Duration `env:"-" default:"10s" help:"For how long (default ${default})."`
 	Gateway  string        `env:"-" placeholder:"URL" help:"Over JSON, by this gateway, such as http://127.0.0.1:8080, instead of gRPC."`
 	Plansvc  string        `default:"127.0.0.1:9001" placeholder:"HOST:PORT" help:"Where the plan service listens (default ${default})."`
 	seriesFlags

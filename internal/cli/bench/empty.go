@@ -14,7 +14,7 @@ import (
 )
 
 type empty struct {
-	Listen string `default:"127.0.0.1:9102" placeholder:"HOST:PORT" help:"Where to listen (default ${default})."`
+	Listen string `env:"-" default:"127.0.0.1:9102" placeholder:"HOST:PORT" help:"Where to listen (default ${default})."`
 }
 
 // Help is printed below the flags' list by --help.

@@ -21,9 +21,9 @@ import (
 
 // seriesFlags say which earnings to generate.
 type seriesFlags struct {
-	Plans  int    `default:"20000" help:"Over how many plans, as \"bench plans\" wrote them (default ${default})."`
-	Series string `default:"1" help:"Of which series: the same one again is made of the same earnings, another one of others (default ${default})."`
-	Month  string `default:"2026-04" help:"In which month they are earned (default ${default})."`
+	Plans  int    `env:"-" default:"20000" help:"Over how many plans, as \"bench plans\" wrote them (default ${default})."`
+	Series string `env:"-" default:"1" help:"Of which series: the same one again is made of the same earnings, another one of others (default ${default})."`
+	Month  string `env:"-" default:"2026-04" help:"In which month they are earned (default ${default})."`
 
 	once  sync.Once
 	names []string // of the plans
@@ -37,9 +37,9 @@ type payoutFlags struct {
 type ingest struct {
 	seriesFlags
 	payoutFlags
-	Count   int64 `default:"1000000" help:"How many earnings (default ${default})."`
-	Batch   int   `default:"1000" help:"How many go in one batch, at most 5000 (default ${default})."`
-	Streams int   `default:"2" help:"How many streams send at once (default ${default})."`
+	Count   int64 `env:"-" default:"1000000" help:"How many earnings (default ${default})."`
+	Batch   int   `env:"-" default:"1000" help:"How many go in one batch, at most 5000 (default ${default})."`
+	Streams int   `env:"-" default:"2" help:"How many streams send at once (default ${default})."`
 	Each    bool  `env:"-" help:"The plans one after the other instead of at random, so that --count of as many --plans reach all of them."`
 }
 

@@ -12,8 +12,8 @@ import (
 
 type seedPlans struct {
 	Store   string `required:"" env:"-" placeholder:"URL" help:"The store of a plansvc that does not run, and has no plans, such as pebble:./bench/plansvc."`
-	Count   int    `default:"20000" help:"How many plans, each of a partner of its own (default ${default})."`
-	Waiting int    `default:"200" help:"How many of them wait for the review of ana@contoso.com (default ${default})."`
+	Count   int    `env:"-" default:"20000" help:"How many plans, each of a partner of its own (default ${default})."`
+	Waiting int    `env:"-" default:"200" help:"How many of them wait for the review of ana@contoso.com (default ${default})."`
 }
 
 // Help is printed below the flags' list by --help.

@@ -2,8 +2,11 @@ package pebblestore
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/cockroachdb/pebble/v2"
 
@@ -74,6 +77,7 @@ func (db *DB) start(p store.Partition, b *store.Batch) (*pebble.Batch, *commit, 
 	}
 	part.last = &commit{done: make(chan struct{})}
 	part.counters.remember()
+	part.empties.remember()
 	return built, part.last, nil
 }
 
@@ -125,7 +129,11 @@ func (db *DB) build(p store.Partition, b *store.Batch) (built *pebble.Batch, err
 			err = closeErr
 		}
 	}()
-	for _, c := range b.Conditions() {
+	conditions := b.Conditions()
+	part := &db.partitions[p]
+	part.order = inOrder(part.order, len(conditions), func(i int) store.Key { return conditions[i].Key })
+	for _, i := range part.order {
+		c := &conditions[i]
 		value, err := r.get(c.Key)
 		if err != nil {
 			return nil, err
@@ -138,9 +146,29 @@ func (db *DB) build(p store.Partition, b *store.Batch) (built *pebble.Batch, err
 		return nil, nil
 	}
 	built = db.pebble.NewBatch()
-	if err := db.partitions[p].counters.write(built, r, b.Writes()); err != nil {
+	writes := b.Writes()
+	part.order = inOrder(part.order, len(writes), func(i int) store.Key { return writes[i].Key })
+	if err := part.write(built, r, writes); err != nil {
+		// Of several reasons to fail, the one is told that comes first in the batch.
+		slices.Sort(part.order)
+		built.Reset()
+		err = cmp.Or(part.write(built, r, writes), err)
 		_ = built.Close() // gives memory back
 		return nil, err
 	}
 	return built, nil
+}
+
+// inOrder returns the places of n keys in the order in which Pebble has them, equal ones in theirs. Pebble finds its way
+// from a key to the next one faster than to any.
+func inOrder(order []int, n int, key func(i int) store.Key) []int {
+	order = order[:0]
+	for i := range n {
+		order = append(order, i)
+	}
+	slices.SortStableFunc(order, func(i, j int) int {
+		a, b := key(i), key(j)
+		return cmp.Or(strings.Compare(a.Collection, b.Collection), strings.Compare(a.ID, b.ID))
+	})
+	return order
 }

@@ -31,33 +31,15 @@ type tally struct {
 	n     int64  // that was added up to
 }
 
-// write writes to a batch of Pebble's what a batch of the store's does, in order.
-func (c *counters) write(built *pebble.Batch, r *reader, writes []store.Write) error {
-	c.begin(writes)
-	for i := range writes {
-		w := &writes[i]
-		switch w.Kind {
-		case store.WritePut:
-			put(built, r.partition, w.Key, w.Value)
-			c.set(w)
-		case store.WriteDelete:
-			remove(built, r.partition, w.Key)
-			c.set(w)
-		case store.WriteAdd:
-			if err := c.add(r, w.Key, w.Delta); err != nil {
-				return err
-			}
-		}
-	}
-	// Written once, at the end, however often a counter was added to. A Put or Delete after the last Add to
-	// a key is later than it, and has taken its place in changed.
+// finish writes what was added: once, at the end, however often a counter was added to. A Put or Delete after the last Add
+// to a key is later than it, and has taken its place in changed.
+func (c *counters) finish(built *pebble.Batch, p store.Partition) {
 	var digits [20]byte
 	for key, t := range c.changed {
 		if t.last == store.WriteAdd {
-			put(built, r.partition, key, strconv.AppendInt(digits[:0], t.n, 10))
+			put(built, p, key, strconv.AppendInt(digits[:0], t.n, 10))
 		}
 	}
-	return nil
 }
 
 // begin prepares for a batch.
@@ -158,17 +140,4 @@ func number(value []byte) (int64, error) {
 		return 0, store.ErrNotNumber
 	}
 	return n, nil
-}
-
-func put(built *pebble.Batch, p store.Partition, key store.Key, value []byte) {
-	op := built.SetDeferred(keySize(key), len(value))
-	putKey(op.Key, p, key)
-	copy(op.Value, value)
-	_ = op.Finish() // fails for indexed batches only
-}
-
-func remove(built *pebble.Batch, p store.Partition, key store.Key) {
-	op := built.DeleteDeferred(keySize(key))
-	putKey(op.Key, p, key)
-	_ = op.Finish() // fails for indexed batches only
 }

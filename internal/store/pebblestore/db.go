@@ -28,8 +28,12 @@ type DB struct {
 // A partition's lock makes its commits one step each, and its reads one moment.
 type partition struct {
 	sync.RWMutex
-	last     *commit  // the newest commit handed to Pebble; nil before the first
-	counters counters // under the lock for writing
+	last *commit // the newest commit handed to Pebble; nil before the first
+
+	// Under the lock for writing:
+	counters counters
+	empties  empties
+	order    []int // of what is at hand; kept for its memory
 }
 
 var _ store.DB = (*DB)(nil)

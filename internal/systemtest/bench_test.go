@@ -1,0 +1,65 @@
+package systemtest
+
+import (
+	"encoding/json"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/incentives-dev/incentives/internal/cli/bench"
+)
+
+// What is measured was done: the counts of a benchmark are those of the deployment.
+func TestBench(t *testing.T) {
+	t.Parallel()
+	data := filepath.Join(t.TempDir(), "data")
+	same(t, "bench plans", finish(t, program(t, "bench", "plans", "--store", "pebble:"+data+"/plansvc", "--count", "300", "--waiting", "20")),
+		result{Out: "300 plans written.\n"})
+	s := serve(t, data, beforePayDay)
+	measure := func(args ...string) bench.Result {
+		t.Helper()
+		got := s.do(t.TempDir(), append([]string{"bench"}, append(args, "--json")...)...)
+		var r bench.Result
+		if err := json.Unmarshal([]byte(got.Out), &r); err != nil || got.Status != done || got.Err != "" {
+			t.Fatalf("bench %s: %+v (%v)", strings.Join(args, " "), got, err)
+		}
+		if r.Errors > 0 || r.Seconds <= 0 || r.PerSecond <= 0 || r.P50 <= 0 || r.P50 > r.P95 || r.P95 > r.P99 || r.P99 > r.Max {
+			t.Errorf("bench %s: %+v", strings.Join(args, " "), r)
+		}
+		return r
+	}
+	for range 2 { // the second time all are duplicates
+		if r := measure("ingest", "--plans", "300", "--count", "3000", "--batch", "100", "--each"); r.Count != 3000 {
+			t.Errorf("%d earnings were acknowledged, want 3000", r.Count)
+		}
+	}
+	earnings := s.must("GET", "/v1/partners/p0000299/plans/azure.coop.fy26/earnings?pageSize=1000", nil).list("earnings")
+	if len(earnings) != 10 {
+		t.Errorf("the last plan has %d earnings, want 10", len(earnings))
+	}
+	if r := measure("run", "2026-05-15"); r.Count != 300 { // also those that wait for their approval are looked at
+		t.Errorf("the run counted %d plans, want 300", r.Count)
+	}
+	for _, call := range []string{"record", "plan", "partner", "queue"} {
+		for _, by := range [][]string{nil, {"--gateway", s.gateway}} {
+			args := append([]string{"api", call, "--plans", "300", "--workers", "4", "--duration", "300ms"}, by...)
+			if r := measure(args...); r.Count == 0 {
+				t.Errorf("%s: no call was answered", fmt.Sprint(args))
+			}
+		}
+	}
+	s.stop()
+}
+
+func TestBenchSaysWhatIsWrong(t *testing.T) {
+	t.Parallel()
+	s := serve(t, t.TempDir(), beforePayDay) // without plans
+	for _, args := range []string{"ingest --count 100", "ingest --month April", "api record --duration 100ms --workers 1", "run 2026-05-15"} {
+		got := s.do(t.TempDir(), append([]string{"bench"}, strings.Fields(args)...)...)
+		if got.Status != failed || !strings.HasPrefix(got.Err, "incentives: ") {
+			t.Errorf("bench %s: %+v, want status 1 and why", args, got)
+		}
+	}
+	s.stop()
+}
