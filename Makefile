@@ -41,11 +41,10 @@ redis:
 		apt-get install --yes --no-install-recommends redis-server; } || \
 		{ echo "The tests need redis-server, of Redis 7 or later. On Debian: sudo apt-get install redis-server" >&2; exit 1; }
 
-# As a flag of every go command, so that the servers which tests build and start are watched, too: this is why
-# continuous integration runs the slow tests of whole servers here a second time.
+# As a flag of every go command, so that the servers which tests build and start are watched, too.
 .PHONY: race
-race: redis ## run all tests under the race detector (needs gcc)
-	GOFLAGS="$$(go env GOFLAGS) -race" GORACE=halt_on_error=1 go test -timeout 20m ./...
+race: redis ## run all tests but those that take long under the race detector (needs gcc)
+	GOFLAGS="$$(go env GOFLAGS) -race" GORACE=halt_on_error=1 go test -timeout 20m -short -parallel 4 ./...
 
 # go test prints the figures, awk holds them against COVERAGE.
 .PHONY: cover

@@ -83,10 +83,22 @@ func (e example) statement(s *server, month string, want map[string]string) {
 
 // rounds is how often a test kills the server in a place.
 func rounds(in place) int {
-	if in.name == places[0].name {
+	switch {
+	case testing.Short():
+		return 3
+	case in.name == places[0].name:
 		return 20
 	}
 	return scale(3, 20)
+}
+
+// endures skips a test that takes long where tests are to be short, as they are under the race detector: it is about what
+// happens between processes.
+func endures(t *testing.T) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("takes long")
+	}
 }
 
 var whole = flag.Bool("whole", false, "have tests that take long do as much as is promised, and not a part of it")

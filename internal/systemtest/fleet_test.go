@@ -72,6 +72,7 @@ func (f *fleet) stop() {
 // R2: several payoutsvc share out a run of many plans, one of them is killed in the middle, and everybody is paid once,
 // to the cent. Each round is another month of the same plans.
 func TestR2_OneOfSeveralIsKilledInTheMiddleOfARun(t *testing.T) {
+	endures(t)
 	t.Parallel()
 	const instances = 3
 	rounds, plans := scale(5, 11), scale(2_000, 20_000) // the first is not disturbed

@@ -154,6 +154,7 @@ func checkMany(s *server, plans []example, count int) {
 }
 
 func TestImportOfManyLines(t *testing.T) {
+	endures(t)
 	t.Parallel()
 	const few, many, perSecond = 10_000, 100_000, 500 // also under the race detector, on a busy machine
 	s := serve(t, t.TempDir(), clock)

@@ -40,6 +40,7 @@ var troubles = []trouble{
 // E2: whatever the network between the services and Redis does, every call ends in time, nothing that was acknowledged
 // is lost or counted twice, all goes on by itself when it is over, and neither goroutines nor connections are left behind.
 func TestE2_TheNetworkIsSlowOrCut(t *testing.T) {
+	endures(t)
 	const (
 		connections = 50  // two pools of 20, and our own
 		goroutines  = 400 // 5 for each connection through the proxy, and what works

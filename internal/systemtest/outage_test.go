@@ -19,6 +19,7 @@ import (
 // E2: Redis is killed under load, again and again. What was acknowledged is there, once; meanwhile the services say that
 // they can't work, and when to ask again; and they come back by themselves.
 func TestE2_RedisIsKilledUnderLoad(t *testing.T) {
+	endures(t)
 	t.Parallel()
 	redis := redistest.Standalone(t, redistest.Options{})
 	s := serve(t, redis.URL(), clock)
@@ -34,6 +35,7 @@ func TestE2_RedisIsKilledUnderLoad(t *testing.T) {
 // E2: a master of the Cluster is killed under load, again and again, and starts again when its replica has taken its
 // place, as one that is looked after does. What was acknowledged is there, once.
 func TestE2_AMasterOfTheClusterIsKilledUnderLoad(t *testing.T) {
+	endures(t)
 	t.Parallel()
 	cluster := redistest.NewCluster(t, redistest.Options{})
 	s := serve(t, cluster.URL()+"?min_replicas=1", clock)

@@ -89,6 +89,7 @@ func (p *producer) produce(t *testing.T, client *redis.Client) error {
 // E1, E2, E3: producers add earnings to streams, with duplicates and poison among them, while consumers are killed and
 // others started: each earning is counted once, the poison is in the dead letters with its reason, and nothing is left.
 func TestE2_AConsumerOfStreamsIsKilled(t *testing.T) {
+	endures(t)
 	t.Parallel()
 	const producers, count, plans, streams = 4, 100_000, 100, 16
 	server := redistest.Standalone(t, redistest.Options{})

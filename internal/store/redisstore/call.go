@@ -75,38 +75,19 @@ func wait(ctx context.Context, while time.Duration) {
 	<-waiting.Done()
 }
 
-// try makes one attempt.
+// try makes one attempt: a commit together with others that are on their way to the same node, a read by itself.
 func (db *DB) try(ctx context.Context, p store.Partition, c call, unknown bool) (any, error) {
 	node, err := db.server.Node(ctx, db.tag(p))
 	if err != nil {
 		return nil, &notSentError{err}
 	}
-	fence := db.fenceKey(p)
-	keys := append([]string{fence}, c.keys...)
-	pipe := node.Pipeline()
-	var answer *redis.Cmd
-	if unknown {
-		answer = c.script.Eval(ctx, pipe, keys, c.args...)
+	s := &sending{ctx: ctx, call: c, whole: unknown, fence: db.fenceKey(p), done: make(chan struct{})}
+	if c.writes {
+		db.group(node, s)
 	} else {
-		answer = c.script.EvalSha(ctx, pipe, keys, c.args...)
+		db.send(ctx, node, []*sending{s})
 	}
-	var fenced, replicas *redis.Cmd
-	if db.replicas > 0 {
-		fenced = pipe.Eval(ctx, fenceSource, []string{fence})
-		replicas = pipe.Do(ctx, "wait", db.replicas, waitTime.Milliseconds())
-	}
-	_, err = pipe.Exec(ctx)
-	switch {
-	case answer.Err() != nil:
-		return nil, answer.Err()
-	case answer.Val() == nil: // no script answers so: the connection's greeting failed
-		return nil, &notSentError{err}
-	case db.replicas == 0:
-		return answer.Val(), nil
-	case fenced.Err() != nil && !errors.Is(fenced.Err(), redis.Nil): // nil is what the script returns
-		return nil, &unconfirmedError{fenced.Err()}
-	}
-	return answer.Val(), db.confirm(replicas)
+	return s.answer, s.err
 }
 
 // confirm looks at whether enough replicas have what the server has.

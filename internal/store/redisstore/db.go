@@ -16,6 +16,7 @@ type DB struct {
 	partitions int
 	replicas   int // that have whatever is answered
 	scripts    scripts
+	lines      lines
 
 	life   sync.RWMutex // held for reading by every call in flight, for writing by Close
 	closed bool         // under life
