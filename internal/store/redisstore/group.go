@@ -99,7 +99,8 @@ func (ls *lines) next(node *redis.Client, l *line) []*sending {
 	defer ls.mu.Unlock()
 	n := min(len(l.waiting), groupSize)
 	if n == 0 {
-		if l.flights--; l.flights == 0 {
+		l.flights--
+		if l.flights == 0 {
 			delete(ls.of, node) // it may be one that is gone
 		}
 		return nil
