@@ -12,7 +12,8 @@
 //
 //   - An entry is acknowledged when it is done, or is in the dead letters, and not before. So it is handed out at least
 //     once, and more often where a consumer died or an answer was lost: the work itself has to be harmless twice.
-//   - The entries that a dead consumer left are claimed by another one after 10 seconds.
+//   - The entries that a consumer has had for 10 seconds are claimed by another one: it is dead, or still trying, and then
+//     both try.
 //   - An entry stands in the dead letters once, however often it was handed out.
 //   - While the work is out, or Redis is, nothing is lost and nothing is read ahead: it goes on where it stood.
 //   - A stream is trimmed of what every group has acknowledged, so it does not grow for ever.
