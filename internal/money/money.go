@@ -65,10 +65,11 @@ const int64Digits = 19
 // Minor returns the amount in minor units; ok is false where that is not a
 // whole number, or not an int64.
 func (m Money) Minor() (minor int64, ok bool) {
-	shifted := m.Amount.Shift(Digits(m.Currency))
-	if shifted.Exponent() == 0 && shifted.NumDigits() < int64Digits { // as most are; what follows is slow
-		return shifted.CoefficientInt64(), true
+	digits := Digits(m.Currency)
+	if m.Amount.Exponent() == -digits && m.Amount.NumDigits() < int64Digits { // as most are; what follows is slow
+		return m.Amount.CoefficientInt64(), true
 	}
+	shifted := m.Amount.Shift(digits)
 	if !shifted.IsInteger() || !shifted.BigInt().IsInt64() {
 		return 0, false
 	}

@@ -57,6 +57,8 @@ func TestE4_FromWire(t *testing.T) {
 		{"cents", &moneypb.Money{CurrencyCode: "USD", Units: -5, Nanos: -250_000_000}, "USD -5.25", ""},
 		{"the largest", &moneypb.Money{CurrencyCode: "JPY", Units: money.MaxMinor}, "JPY 1000000000000000", ""},
 		{"one above the largest", &moneypb.Money{CurrencyCode: "JPY", Units: money.MaxMinor + 1}, "", "AMOUNT_TOO_LARGE"},
+		{"the largest of four digits", &moneypb.Money{CurrencyCode: "CLF", Units: 99_999_999_999, Nanos: 999_900_000}, "CLF 99999999999.9999", ""},
+		{"so large that a multiple of it is small", &moneypb.Money{CurrencyCode: "CLF", Units: 1_844_674_407_370_956}, "", "AMOUNT_TOO_LARGE"},
 		{"the smallest int64", &moneypb.Money{CurrencyCode: "USD", Units: math.MinInt64}, "", "AMOUNT_TOO_LARGE"},
 		{"finer than a cent", &moneypb.Money{CurrencyCode: "USD", Nanos: 1_000_000}, "", "AMOUNT_TOO_PRECISE"},
 		{"finer than a yen", &moneypb.Money{CurrencyCode: "JPY", Nanos: 500_000_000}, "", "AMOUNT_TOO_PRECISE"},
@@ -90,6 +92,7 @@ func FuzzFromWire(f *testing.F) {
 	f.Add("USD", int64(5), int32(250_000_000))
 	f.Add("JPY", int64(-1), int32(1))
 	f.Add("KWD", int64(math.MinInt64), int32(math.MinInt32))
+	f.Add("CLF", int64(-99_999_999_999), int32(-999_900_000))
 	f.Fuzz(func(t *testing.T, code string, units int64, nanos int32) {
 		var v fault.Violations
 		m := money.FromWire(&v, "amount", &moneypb.Money{CurrencyCode: code, Units: units, Nanos: nanos})
@@ -102,6 +105,9 @@ func FuzzFromWire(f *testing.F) {
 		}
 		if !money.FromMinor(code, minor).Equal(m) {
 			t.Fatalf("%s is not what its %d minor units are: %s", m, minor, money.FromMinor(code, minor))
+		}
+		if want := decimal.New(units, 0).Add(decimal.New(int64(nanos), -9)); !m.Amount.Equal(want) {
+			t.Fatalf("%s, want %s", m.Amount, want)
 		}
 		if back := money.ToWire(m); back.GetUnits() != units || back.GetNanos() != nanos {
 			t.Fatalf("%s came back as %d.%09d, was %d.%09d", m, back.GetUnits(), back.GetNanos(), units, nanos)

@@ -39,46 +39,68 @@ func (c *commit) wait(ctx context.Context) error {
 
 // Commit implements store.DB.
 func (db *DB) Commit(ctx context.Context, p store.Partition, b *store.Batch) error {
-	if err := db.enter(ctx, p); err != nil {
-		return err
+	return db.CommitAll(ctx, []store.Part{{Partition: p, Batch: b}})[0]
+}
+
+// CommitAll implements store.AllCommitter. It waits for the log once everything is in it.
+func (db *DB) CommitAll(ctx context.Context, parts []store.Part) []error {
+	errs := make([]error, len(parts))
+	if err := db.enter(ctx); err != nil {
+		for i := range errs {
+			errs[i] = err
+		}
+		return errs
 	}
 	defer db.exit()
-	if err := check(b); err != nil || b.Len()+len(b.Conditions()) == 0 {
-		return err
+	handed := make([]handedOver, len(parts))
+	for i, part := range parts {
+		handed[i], errs[i] = db.start(part)
 	}
-	built, c, err := db.start(p, b)
-	if built == nil {
+	for i, h := range handed {
+		errs[i] = db.finish(ctx, h, errs[i])
+	}
+	return errs
+}
+
+// A handedOver is what start leaves to wait for.
+type handedOver struct {
+	built  *pebble.Batch // that was handed to Pebble; nil where there was nothing to hand over
+	commit *commit       // its own; else what the verdict rests on, nil for nothing
+}
+
+// finish waits until a commit, or what the verdict on it rests on, is durable.
+func (db *DB) finish(ctx context.Context, h handedOver, verdict error) error {
+	if h.built == nil {
 		// The verdict rests on what is stored, so that must be durable before it is given.
-		if waitErr := c.wait(ctx); waitErr != nil {
-			return waitErr
-		}
-		return err
+		return cmp.Or(h.commit.wait(ctx), verdict)
 	}
-	if c.err = built.SyncWait(); c.err != nil {
+	c := h.commit
+	if c.err = h.built.SyncWait(); c.err != nil {
 		c.err = db.fail(c.err)
 	}
 	close(c.done)
-	_ = built.Close() // gives memory back, and has no bearing on the commit
+	_ = h.built.Close() // gives memory back, and has no bearing on the commit
 	return c.err
 }
 
-// start does what a commit does under the lock of its partition. It returns the batch that it handed to Pebble
-// and its commit; or, where there is nothing to hand over, no batch, the newest commit, and the verdict.
-func (db *DB) start(p store.Partition, b *store.Batch) (*pebble.Batch, *commit, error) {
-	part := &db.partitions[p]
+// start does what a commit does under the lock of its partition.
+func (db *DB) start(p store.Part) (handedOver, error) {
+	if err := db.check(p); err != nil || p.Batch.Len()+len(p.Batch.Conditions()) == 0 {
+		return handedOver{}, err
+	}
+	part := &db.partitions[p.Partition]
 	part.Lock()
 	defer part.Unlock()
-	built, err := db.build(p, b)
+	built, err := db.build(p.Partition, p.Batch)
 	if err != nil || built == nil {
-		return nil, part.last, err
+		return handedOver{commit: part.last}, err
 	}
 	if err := db.hand(built); err != nil {
-		return nil, nil, err
+		return handedOver{}, err
 	}
 	part.last = &commit{done: make(chan struct{})}
-	part.counters.remember()
-	part.empties.remember()
-	return built, part.last, nil
+	part.memory.remember()
+	return handedOver{built: built, commit: part.last}, nil
 }
 
 // hand puts a batch in Pebble's log and memtable, and does not wait for the sync. When it can't write its log,
@@ -102,8 +124,12 @@ func (db *DB) hand(built *pebble.Batch) (err error) {
 	return nil
 }
 
-// check returns an error unless every key of a batch is well-formed.
-func check(b *store.Batch) error {
+// check returns an error unless the partition is there, and every key of the batch is well-formed.
+func (db *DB) check(p store.Part) error {
+	if err := p.Partition.Check(len(db.partitions)); err != nil {
+		return err
+	}
+	b := p.Batch
 	for i := range b.Conditions() {
 		if err := store.CheckCollection(b.Conditions()[i].Key.Collection); err != nil {
 			return err

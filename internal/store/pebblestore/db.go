@@ -1,6 +1,7 @@
 package pebblestore
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"sync"
@@ -31,9 +32,8 @@ type partition struct {
 	last *commit // the newest commit handed to Pebble; nil before the first
 
 	// Under the lock for writing:
-	counters counters
-	empties  empties
-	order    []int // of what is at hand; kept for its memory
+	memory memory
+	order  []int // of what is at hand; kept for its memory
 }
 
 var _ store.DB = (*DB)(nil)
@@ -58,12 +58,17 @@ func (db *DB) Close() error {
 	return nil
 }
 
-// enter begins a call on a partition. Unless it returns an error, exit ends the call.
-func (db *DB) enter(ctx context.Context, p store.Partition) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
+// enterOne begins a call on one partition, as enter does.
+func (db *DB) enterOne(ctx context.Context, p store.Partition) error {
 	if err := p.Check(len(db.partitions)); err != nil {
+		return cmp.Or(ctx.Err(), err)
+	}
+	return db.enter(ctx)
+}
+
+// enter begins a call. Unless it returns an error, exit ends the call.
+func (db *DB) enter(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
 		return err
 	}
 	db.life.RLock()

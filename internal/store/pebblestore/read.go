@@ -14,7 +14,7 @@ const checkEvery = 512
 
 // Get implements store.DB.
 func (db *DB) Get(ctx context.Context, p store.Partition, keys ...store.Key) ([][]byte, error) {
-	if err := db.enter(ctx, p); err != nil {
+	if err := db.enterOne(ctx, p); err != nil {
 		return nil, err
 	}
 	defer db.exit()
@@ -44,7 +44,7 @@ func (db *DB) Get(ctx context.Context, p store.Partition, keys ...store.Key) ([]
 
 // Scan implements store.DB.
 func (db *DB) Scan(ctx context.Context, p store.Partition, collection, from string, limit int) ([]store.Entry, error) {
-	if err := db.enter(ctx, p); err != nil {
+	if err := db.enterOne(ctx, p); err != nil {
 		return nil, err
 	}
 	defer db.exit()
@@ -74,7 +74,7 @@ func (db *DB) Scan(ctx context.Context, p store.Partition, collection, from stri
 
 // Collections implements store.DB. It skips from one to the next.
 func (db *DB) Collections(ctx context.Context, p store.Partition) ([]string, error) {
-	if err := db.enter(ctx, p); err != nil {
+	if err := db.enterOne(ctx, p); err != nil {
 		return nil, err
 	}
 	defer db.exit()

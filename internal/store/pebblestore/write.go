@@ -8,27 +8,24 @@ import (
 
 // write writes to a batch of Pebble's what a batch of the store's does, key by key in the partition's order.
 func (part *partition) write(built *pebble.Batch, r *reader, writes []store.Write) error {
-	part.counters.begin(writes)
-	part.empties.begin()
+	part.memory.begin(writes)
 	for _, i := range part.order {
 		w := &writes[i]
 		switch w.Kind {
 		case store.WritePut:
-			part.counters.set(w)
-			if part.empties.put(w) {
+			if part.memory.put(w) {
 				put(built, r.partition, w.Key, w.Value)
 			}
 		case store.WriteDelete:
-			part.counters.set(w)
-			part.empties.remove(w.Key)
+			part.memory.remove(w.Key)
 			remove(built, r.partition, w.Key)
 		case store.WriteAdd:
-			if err := part.counters.add(r, w.Key, w.Delta); err != nil {
+			if err := part.memory.add(r, w.Key, w.Delta); err != nil {
 				return err
 			}
 		}
 	}
-	part.counters.finish(built, r.partition)
+	part.memory.finish(built, r.partition)
 	return nil
 }
 

@@ -2,6 +2,8 @@ package ledger
 
 import (
 	"context"
+	"errors"
+	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -10,9 +12,11 @@ import (
 	"github.com/incentives-dev/incentives/payoutsvc/internal/payout"
 )
 
-// parallelCommits is how many partitions of one batch are committed at once, so
-// that they share the store's syncs.
-const parallelCommits = 64
+const (
+	// parallelRecords is how many goroutines record one batch, and leastShares how many partitions are worth one of them.
+	parallelRecords = 2
+	leastShares     = 8
+)
 
 // An Entry is one earning to record.
 type Entry struct {
@@ -37,15 +41,14 @@ type Outcome struct {
 func (l *Ledger) Record(ctx context.Context, now time.Time, entries []Entry) []Outcome {
 	b := batch{now: now.Round(0).UTC(), entries: entries, outcomes: make([]Outcome, len(entries))}
 	shares := l.share(b)
-	if len(shares) == 1 {
-		l.record(ctx, b, shares[0])
+	if len(shares) <= leastShares {
+		l.record(ctx, b, shares)
 		return b.outcomes
 	}
 	var group errgroup.Group
-	group.SetLimit(parallelCommits)
-	for _, s := range shares {
+	for some := range slices.Chunk(shares, max(leastShares, (len(shares)+parallelRecords-1)/parallelRecords)) {
 		group.Go(func() error {
-			l.record(ctx, b, s)
+			l.record(ctx, b, some)
 			return nil // it is in the outcomes
 		})
 	}
@@ -102,15 +105,35 @@ func (l *Ledger) share(b batch) []share {
 	return shares
 }
 
-func (l *Ledger) record(ctx context.Context, b batch, s share) {
-	r, _ := l.recordings.Get().(*recording) // it has no others
-	r.begin(b, s)
-	if err := r.run(ctx); err != nil {
-		for _, i := range s.members {
-			b.outcomes[i] = Outcome{Err: err}
+// record records some shares. Those that can do with one commit do it together.
+func (l *Ledger) record(ctx context.Context, b batch, shares []share) {
+	recordings := make([]*recording, len(shares))
+	parts := make([]store.Part, 0, len(shares))
+	committing := make([]*recording, 0, len(shares))
+	for i, s := range shares {
+		r, _ := l.recordings.Get().(*recording) // it has no others
+		recordings[i] = r
+		r.begin(b, s)
+		if r.err = r.prepare(ctx); r.err == nil && r.writes.Len() > 0 {
+			parts, committing = append(parts, store.Part{Partition: r.partition, Batch: &r.writes}), append(committing, r)
 		}
 	}
-	r.end()
-	// Not deferred: one that a panic has interrupted still holds its batch, and must not meet another.
-	l.recordings.Put(r)
+	for i, err := range store.CommitAll(ctx, l.db, parts) {
+		committing[i].err = committing[i].judge(err)
+	}
+	var again errgroup.Group
+	for _, r := range committing {
+		if errors.Is(r.err, store.ErrConflict) {
+			again.Go(func() error {
+				r.err = store.Retry(ctx, func() error { return r.attempt(ctx) })
+				return nil
+			})
+		}
+	}
+	_ = again.Wait() // never fails
+	for _, r := range recordings {
+		r.end()
+		// Not deferred: one that a panic has interrupted still holds its batch, and must not meet another.
+		l.recordings.Put(r)
+	}
 }

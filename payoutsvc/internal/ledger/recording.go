@@ -21,6 +21,7 @@ type recording struct {
 	db store.DB
 	batch
 	share
+	err error // why nothing is recorded
 
 	// What to decide on: what is stored, or the hope that nothing is, and that totals are small.
 	readEarnings, readTotals bool
@@ -54,8 +55,14 @@ func (r *recording) begin(b batch, s share) {
 	}
 }
 
-// end forgets the batch and keeps the memory, except that of names, which the store may hold on to.
+// end tells the outcomes why nothing is recorded, if so. It forgets the batch and keeps the memory, except that of names,
+// which the store may hold on to.
 func (r *recording) end() {
+	if r.err != nil {
+		for _, i := range r.members {
+			r.outcomes[i] = Outcome{Err: r.err}
+		}
+	}
 	r.undo()
 	clear(r.ids)
 	clear(r.totals)
@@ -85,26 +92,27 @@ func (r *recording) name(parts ...string) string {
 	return r.names.String()[start:]
 }
 
-func (r *recording) run(ctx context.Context) error {
-	err := r.attempt(ctx)
-	if errors.Is(err, store.ErrConflict) {
-		err = store.Retry(ctx, func() error { return r.attempt(ctx) })
-	}
-	return err
-}
-
 // attempt decides and commits. After ErrConflict the next one decides on more.
 func (r *recording) attempt(ctx context.Context) error {
+	if err := r.prepare(ctx); err != nil || r.writes.Len() == 0 {
+		return err
+	}
+	return r.judge(r.db.Commit(ctx, r.partition, &r.writes))
+}
+
+// prepare decides on every member, and collects what to commit.
+func (r *recording) prepare(ctx context.Context) error {
 	for decided := false; !decided; {
 		if err := r.read(ctx); err != nil {
 			return err
 		}
 		decided = r.decide()
 	}
-	if r.writes.Len() == 0 {
-		return nil
-	}
-	err := r.db.Commit(ctx, r.partition, &r.writes)
+	return nil
+}
+
+// judge takes in what a commit returned, and returns what it comes to: ErrConflict where the next attempt will decide on more.
+func (r *recording) judge(err error) error {
 	switch {
 	case errors.Is(err, store.ErrConflict):
 		r.readEarnings = true
