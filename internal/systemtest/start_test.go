@@ -91,20 +91,22 @@ func TestServicesSayWhatIsWrongWithTheirRedis(t *testing.T) {
 	}
 	for _, test := range []struct {
 		name, url, want string
-		stores          bool // it is of stores, and streams have none of it
+		only            string // the flag whose URL it is wrong in; "" is any
 	}{
-		{"no host", "redis://", "no host", false},
-		{"an unknown option", shared.URL() + "?min_replica=1", "min_replica", false},
-		{"a server that is down", down.URL(), "connection refused", false},
-		{"a wrong password", "redis://ana:secret1@" + locked.Addr, "password", false},
-		{"no password", "redis://" + locked.Addr, "password", false},
-		{"a Cluster as one server", "redis://" + cluster.Nodes[0].Addr, "redis+cluster://", false},
-		{"one server as a Cluster", "redis+cluster://" + shared.Addr, "redis://", false},
-		{"one server as a Sentinel", "redis+sentinel://" + shared.Addr + "/mymaster", "entinel", false},
-		{"TLS that it does not speak", "rediss://" + shared.Addr, "TLS", false},
-		{"another number of partitions", strings.Replace(made, "=8", "=9", 1), "8", true},
-		{"a newer format", newer, "version 99", true},
-		{"one that evicts", volatile.URL(), "maxmemory-policy", false},
+		{"no host", "redis://", "no host", ""},
+		{"an unknown option", shared.URL() + "?min_replica=1", "min_replica", ""},
+		{"a server that is down", down.URL(), "connection refused", ""},
+		{"a wrong password", "redis://ana:secret1@" + locked.Addr, "password", ""},
+		{"no password", "redis://" + locked.Addr, "password", ""},
+		{"a Cluster as one server", "redis://" + cluster.Nodes[0].Addr, "redis+cluster://", ""},
+		{"one server as a Cluster", "redis+cluster://" + shared.Addr, "redis://", ""},
+		{"one server as a Sentinel", "redis+sentinel://" + shared.Addr + "/mymaster", "entinel", ""},
+		{"TLS that it does not speak", "rediss://" + shared.Addr, "TLS", ""},
+		{"another number of partitions", strings.Replace(made, "=8", "=9", 1), "8", "--store"},
+		{"a newer format", newer, "version 99", "--store"},
+		{"replicas that streams do not wait for", shared.URL() + "?min_replicas=1", "min_replicas=1 is for stores alone", "--streams"},
+		{"replicas that are not there", shared.Place() + "&min_replicas=1", "0 of 1 replicas", "--store"},
+		{"one that evicts", volatile.URL(), "maxmemory-policy", ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -114,7 +116,7 @@ func TestServicesSayWhatIsWrongWithTheirRedis(t *testing.T) {
 				{"serve", "--plansvc", anyPort, "--payoutsvc", anyPort, "--store"},
 				{"payoutsvc", "--store", "pebble:" + t.TempDir(), "--streams"},
 			} {
-				if test.stores && args[len(args)-1] == "--streams" {
+				if flag := args[len(args)-1]; test.only != "" && test.only != flag {
 					continue
 				}
 				got := finish(t, program(t, append(args, test.url, "--listen", anyPort, "--log-level", "error")...))

@@ -147,6 +147,21 @@ func TestURLsThatAreWrong(t *testing.T) {
 	}
 }
 
+// A client keeps no promise that is the store's.
+func TestDialTakesNoMinReplicas(t *testing.T) {
+	for _, url := range []string{"redis://app:secret@a", "redis+cluster://:secret@a,b", "redis+sentinel://:secret@a/main"} {
+		client, _, err := Dial(url+"?min_replicas=2", nil)
+		if err == nil {
+			_ = client.Close()
+			t.Errorf("%s: it was connected to", url)
+			continue
+		}
+		if text := err.Error(); !strings.Contains(text, "min_replicas=2 is for stores alone") || strings.Contains(text, "secret") || strings.Contains(text, "\n") {
+			t.Errorf("%s: got error %q, want one line that says so, without the password", url, text)
+		}
+	}
+}
+
 // go-redis repeats nothing by itself, ends a call when its context says so, and has the URL's options.
 func TestClientsAreSetUp(t *testing.T) {
 	const tuning = "?pool_size=7&dial_timeout=4s"
