@@ -17,7 +17,7 @@ import (
 
 // check checks that a server is what the URL says, and loses nothing that it acknowledges.
 func (s settings) check(ctx context.Context, server server, log *slog.Logger) error {
-	err := s.checkMode(ctx)
+	err := s.checkMode(ctx, log)
 	if err == nil {
 		err = durability{settings: s, log: log}.check(ctx, server)
 	}
@@ -29,10 +29,10 @@ func (s settings) check(ctx context.Context, server server, log *slog.Logger) er
 }
 
 // checkMode checks that what answers is what the URL says: a Cluster is no single server, and a Sentinel is no store.
-func (s settings) checkMode(ctx context.Context) error {
+func (s settings) checkMode(ctx context.Context, log *slog.Logger) error {
 	var last error
 	for _, host := range s.hosts {
-		if last = s.checkHost(ctx, host); last == nil || !errors.Is(last, store.ErrUnavailable) {
+		if last = s.checkHost(ctx, host, log); last == nil || !errors.Is(last, store.ErrUnavailable) {
 			return last
 		}
 	}
@@ -45,7 +45,7 @@ var (
 	names = map[kind]string{standalone: "a single server", sentinel: "a Sentinel", clustered: "a node of a Cluster"}
 )
 
-func (s settings) checkHost(ctx context.Context, host string) error {
+func (s settings) checkHost(ctx context.Context, host string, log *slog.Logger) error {
 	o, err := s.direct(host)
 	if err != nil {
 		return err
@@ -56,7 +56,9 @@ func (s settings) checkHost(ctx context.Context, host string) error {
 	client := redis.NewClient(o)
 	defer client.Close()
 	info, err := client.Info(ctx, "server").Result()
-	if err != nil && !isForbidden(err) {
+	if isForbidden(err) {
+		log.WarnContext(ctx, "the server does not say what it is (INFO is forbidden): see that it is what the URL says", "server", host)
+	} else if err != nil {
 		if s.kind == standalone {
 			return unreachable(err) // there is only one that it can be
 		}
@@ -116,7 +118,10 @@ func (d durability) check(ctx context.Context, s server) error {
 		return unreachable(err)
 	}
 	info, err := node.Info(ctx, "replication").Result()
-	if err != nil && !isForbidden(err) {
+	if isForbidden(err) {
+		d.log.WarnContext(ctx, "the server does not say its role and its replicas (INFO is forbidden): see that it is a master, and that they are set as it is",
+			"server", node.Options().Addr)
+	} else if err != nil {
 		return unreachable(err)
 	}
 	if field(info, "role") == "slave" {

@@ -49,8 +49,8 @@ var fixed = map[string]string{
 	"pipeline_pool_size": "-1", // one pool is enough, and pool_size is its size
 }
 
-// library is the URL as go-redis reads it: one host, the others as options.
-func (s settings) library(hosts ...string) string {
+// clientURL is the URL as go-redis reads it: one host, the others as options.
+func (s settings) clientURL(hosts ...string) string {
 	u := url.URL{Scheme: schemeOf(standalone, s.tls), User: s.user, Host: hosts[0]}
 	query := url.Values{}
 	for name, value := range defaults {
@@ -89,7 +89,7 @@ func (s settings) connect() (server, error) {
 
 // direct are the options for one server of those that hold the data.
 func (s settings) direct(host string) (*redis.Options, error) {
-	o, err := redis.ParseURL(s.library(host))
+	o, err := redis.ParseURL(s.clientURL(host))
 	if err != nil {
 		return nil, misread(err)
 	}
@@ -102,7 +102,7 @@ func (s settings) connectCluster() (server, error) {
 	if s.path != "" {
 		return nil, fmt.Errorf("it names the database %q: a Cluster has one only", s.path)
 	}
-	o, err := redis.ParseClusterURL(s.library(s.hosts...))
+	o, err := redis.ParseClusterURL(s.clientURL(s.hosts...))
 	if err != nil {
 		return nil, misread(err)
 	}
@@ -116,7 +116,7 @@ func (s settings) connectSentinel() (server, error) {
 	if err != nil {
 		return nil, err
 	}
-	o, err := redis.ParseFailoverURL(s.library(s.hosts...))
+	o, err := redis.ParseFailoverURL(s.clientURL(s.hosts...))
 	if err != nil {
 		return nil, misread(err)
 	}

@@ -22,8 +22,8 @@
 //     applied. What a server refuses without having changed anything (it is loading, or no longer the master) is sent
 //     again for a while.
 //   - With min_replicas, nothing is answered until so many replicas have all that the server had then, neither a commit
-//     nor a read: what an answer rests on outlives the master, where one of those takes its place. Without it, a replica that takes the place of a master
-//     may lack the last commits that were acknowledged.
+//     nor a read: what an answer rests on outlives the master, where one of those takes its place. Without it, a replica
+//     that takes the place of a master may lack the last commits that were acknowledged.
 //   - A replica answers nothing, also if it was the master a moment ago.
 //   - No call takes longer than some seconds, whatever the server and the network do: a read five, a commit ten, since it
 //     may wait for others that are on their way.

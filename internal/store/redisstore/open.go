@@ -61,8 +61,8 @@ type meta struct {
 // for a Cluster).
 //
 // A server can lose what it has acknowledged when it has no append-only file, does not sync it before it answers, or
-// may evict keys; Open refuses it unless allow_volatile says otherwise. Where it may not ask (CONFIG is forbidden), it
-// says so to the Logger.
+// may evict keys; Open refuses it unless allow_volatile says otherwise. Where it may not ask (CONFIG or INFO is
+// forbidden), it says so to the Logger.
 //
 // Every error is one line that names the server and the cause, and never a password. It wraps store.ErrPartitions or
 // store.ErrFormat where the store is not what the options and this program expect, and store.ErrUnavailable where the

@@ -221,14 +221,19 @@ func TestOpenLooksAtTheReplicaThatSentinelsWatch(t *testing.T) {
 	wantRefused(t, w.URL(), nil, w.Replica.Addr+" has appendfsync everysec")
 }
 
-func TestOpenWhereConfigIsForbidden(t *testing.T) {
+func TestOpenWhereConfigOrInfoIsForbidden(t *testing.T) {
 	const warning = "the server does not say how durable it is"
+	const mode, role = "the server does not say what it is", "the server does not say its role and its replicas"
 	renamed := redistest.Standalone(t, redistest.Options{Lines: []string{`rename-command CONFIG ""`}})
 	wantOpened(t, renamed.URL(), warning)
 	limited := redistest.Standalone(t, redistest.Options{Lines: []string{
 		`user limited on >secret ~place* +@read +@write +@scripting +@connection -@dangerous`,
+		`user asking on >secret ~place* +@read +@write +@scripting +@connection -@dangerous +info +config|get`,
 	}})
-	wantOpened(t, "redis://limited:secret@"+limited.Addr+"?prefix=place", warning)
+	for _, words := range []string{warning, mode, role} {
+		wantOpened(t, "redis://limited:secret@"+limited.Addr+"?prefix=place", words)
+	}
+	wantOpened(t, "redis://asking:secret@"+limited.Addr+"?prefix=place", "")
 	wantRefused(t, "redis://limited:secret@"+limited.Addr+"?prefix=other", nil, "the user may not do what is needed")
 }
 
