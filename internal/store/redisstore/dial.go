@@ -19,7 +19,7 @@ func Dial(url string, log *slog.Logger) (client redis.UniversalClient, prefix st
 		return nil, "", fmt.Errorf("the URL of Redis: %w", err)
 	}
 	if n := s.own.minReplicas; n > 0 {
-		return nil, "", fmt.Errorf("redis %s: its option min_replicas=%d is for stores alone: nothing that is done to streams waits for replicas", s.redacted, n)
+		return nil, "", fmt.Errorf("the URL of Redis: its option min_replicas=%d is for stores alone: nothing that is done to streams waits for replicas", n)
 	}
 	if err := checkPrefix(s.own.prefix); err != nil {
 		return nil, "", err
