@@ -17,6 +17,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"iter"
 
 	"github.com/incentives-dev/incentives/internal/store"
 )
@@ -28,10 +29,10 @@ const (
 	pageBytes = 1 << 20
 )
 
-// collection holds, in each partition that a copy was begun of, how far it is, under the empty id.
-const collection = "copying"
+// progressCollection holds, in each partition that a copy was begun of, how far it is, under the empty id.
+const progressCollection = "copying"
 
-var progressKey = store.Key{Collection: collection}
+var progressKey = store.Key{Collection: progressCollection}
 
 // A Copy copies one store into another.
 type Copy struct {
@@ -159,10 +160,13 @@ type place struct {
 }
 
 func (c *Copy) count(ctx context.Context, p store.Partition) error {
-	return each(ctx, c.From, p, place{}, func(_ string, entries []store.Entry) error {
-		c.tell(len(entries))
-		return nil
-	})
+	for page, err := range read(ctx, c.From, p, place{}) {
+		if err != nil {
+			return err
+		}
+		c.tell(len(page.entries))
+	}
+	return nil
 }
 
 // A stand is how far a copy of a partition is before a run.
@@ -207,19 +211,18 @@ func (c *Copy) copy(ctx context.Context, p store.Partition, s stand) error {
 		stored = value
 		return c.To.Commit(ctx, p, &b)
 	}
-	err := each(ctx, c.From, p, s.at, func(name string, entries []store.Entry) error {
-		for len(entries) > 0 {
-			n := fitting(entries)
-			if err := write(place{Collection: name, After: []byte(entries[n-1].ID), Some: true}, entries[:n], name); err != nil {
+	for page, err := range read(ctx, c.From, p, s.at) {
+		if err != nil {
+			return err
+		}
+		for left := page.entries; len(left) > 0; {
+			n := fitting(left)
+			if err := write(place{Collection: page.collection, After: []byte(left[n-1].ID), Some: true}, left[:n], page.collection); err != nil {
 				return err
 			}
 			c.tell(n)
-			entries = entries[n:]
+			left = left[n:]
 		}
-		return nil
-	})
-	if err != nil {
-		return err
 	}
 	return write(place{Whole: true}, nil, "")
 }
@@ -235,8 +238,8 @@ func fitting(entries []store.Entry) int {
 	return len(entries)
 }
 
-// isCopied tells whether a partition without a mark of a copy is whole: empty as the other is, or copied, checked and
-// released before. It fails where it holds something else.
+// isCopied tells whether a partition without a mark of a copy is whole: it was copied, checked and released before. An empty
+// one counts as not begun, also where there is nothing to copy. It fails where the partition holds something else.
 func (c *Copy) isCopied(ctx context.Context, p store.Partition) (bool, error) {
 	names, err := c.To.Collections(ctx, p)
 	if err != nil || len(names) == 0 {
@@ -268,17 +271,20 @@ func (c *Copy) release(ctx context.Context, p store.Partition) error {
 // compare goes through a partition of both stores side by side, and returns the first difference, "" where there is
 // none. Compared is told how many entries were the same.
 func (c *Copy) compare(ctx context.Context, p store.Partition, compared func(int)) (difference string, err error) {
-	from, to := &walker{db: c.From, partition: p}, &walker{db: c.To, partition: p}
+	from, stopFrom := iter.Pull2(walk(ctx, c.From, p))
+	defer stopFrom()
+	to, stopTo := iter.Pull2(walk(ctx, c.To, p))
+	defer stopTo()
 	for same := 0; ; same++ {
 		if same == pageSize {
 			compared(same)
 			same = 0
 		}
-		a, err := from.next(ctx)
+		a, err, _ := from() // nil after the last
 		if err != nil {
 			return "", err
 		}
-		b, err := to.next(ctx)
+		b, err, _ := to()
 		if err != nil {
 			return "", err
 		}
