@@ -45,6 +45,9 @@ func (c *copyStore) Run(ctx context.Context, console *cli.Console) (err error) {
 		return fmt.Errorf("--from: %w", err)
 	}
 	defer func() { err = errors.Join(err, from.Close()) }()
+	if n := storeurl.Partitions(c.To); n != 0 && n != from.Partitions() { // before a store is made there
+		return fmt.Errorf("--to: %w: its URL asks for %d, and the store to copy has %d", store.ErrPartitions, n, from.Partitions())
+	}
 	to, err := storeurl.Open(c.To, storeurl.Options{Name: c.Service, Partitions: from.Partitions(), Log: log})
 	if err != nil {
 		return fmt.Errorf("--to: %w", err)

@@ -63,7 +63,7 @@ func TestCopy(t *testing.T) {
 	redis := redistest.Standalone(t, redistest.Options{})
 	first, back := made(t, 1234), "pebble:"+t.TempDir()
 	same := result{Out: "Both stores hold the same 1,234 entries.\n"}
-	for _, step := range [][2]string{{first, redis.URL()}, {first, redis.URL()}, {redis.URL(), back}} {
+	for _, step := range [][2]string{{first, redis.URL()}, {first, redis.URL() + "?partitions=2"}, {redis.URL(), back}} {
 		got := run(t.Context(), arguments(step[0], step[1])...)
 		if diff := cmp.Diff(same, got); diff != "" {
 			t.Errorf("%s to %s (-want +got):\n%s", step[0], step[1], diff)
@@ -88,6 +88,7 @@ func TestCopyRefuses(t *testing.T) {
 		{"a store with something else", "plansvc", from, other, "incentives: the store to copy to is neither empty nor a copy: partition 1 differs in plans \"3\", which is in the copy alone\n"},
 		{"a folder that is empty", "payoutsvc", "pebble:" + t.TempDir(), "pebble:" + t.TempDir(), ": there is no store\n"},
 		{"a Redis that is empty", "payoutsvc", alive.URL(), other, ": there is no store\n"},
+		{"another number of partitions", "plansvc", from, alive.URL() + "?partitions=8", "incentives: --to: the store has another number of partitions: its URL asks for 8, and the store to copy has 2\n"},
 		{"another service's", "payoutsvc", from, "pebble:" + t.TempDir(), ": the store is another one's: it is of plansvc, and asked for is that of payoutsvc\n"},
 		{"a folder that is in use", "plansvc", from, from + "/", ": the store is in use by this process already\n"},
 		{"a Redis that is down", "plansvc", from, down.URL(), "connection refused\n"},
@@ -100,7 +101,7 @@ func TestCopyRefuses(t *testing.T) {
 		})
 	}
 	if keys := alive.Client(t).DBSize(t.Context()).Val(); keys > 0 {
-		t.Errorf("a Redis that was to be copied from, and was empty, has %d keys", keys)
+		t.Errorf("a Redis that was empty, and was copied neither from nor to, has %d keys", keys)
 	}
 }
 

@@ -62,6 +62,12 @@ func Knows(scheme string) bool {
 	return ok
 }
 
+// Partitions is how many partitions a URL asks for: 0 where it does not, or is wrong, as [Open] says.
+func Partitions(url string) int {
+	s, _ := parse(url) // what is wrong with it has no number
+	return s.own.partitions
+}
+
 // schemeOf is the scheme of a kind.
 func schemeOf(k kind, tls bool) string {
 	if tls {

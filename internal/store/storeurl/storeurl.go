@@ -57,6 +57,9 @@ func Open(url string, o Options) (store.DB, error) {
 	return nil, fmt.Errorf("store %q has the unknown scheme %q; known are: %s", url, scheme, schemes)
 }
 
+// Partitions is how many partitions the store of a URL has to have, as the URL says; 0 where it does not.
+func Partitions(url string) int { return redisstore.Partitions(url) }
+
 // IsShared tells whether several processes may use the store of a URL at once.
 func IsShared(url string) bool {
 	scheme, _, _ := strings.Cut(url, ":")

@@ -64,6 +64,22 @@ func TestOpenRefuses(t *testing.T) {
 	}
 }
 
+func TestPartitions(t *testing.T) {
+	for url, want := range map[string]int{
+		"redis://localhost?prefix=acme&partitions=8": 8,
+		"redis+cluster://a,b?partitions=16384":       16384,
+		"redis://localhost":                          0,
+		"redis://localhost?partitions=x":             0,
+		"redis://localhost?partitions=8&no_such=1":   0,
+		"pebble:data?partitions=8":                   0, // a folder
+		"":                                           0,
+	} {
+		if got := storeurl.Partitions(url); got != want {
+			t.Errorf("Partitions(%q) = %d, want %d", url, got, want)
+		}
+	}
+}
+
 func TestOpenInUse(t *testing.T) {
 	url := "pebble:" + t.TempDir()
 	first, err := storeurl.Open(url, storeurl.Options{})
