@@ -13,6 +13,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/incentives-dev/incentives/internal/queue"
+	"github.com/incentives-dev/incentives/internal/store/redistest"
 )
 
 // poisoned handles entries, of which those with a field "poison" can never be done.
@@ -108,7 +109,7 @@ func TestAnEntryThatCannotBeBuriedIsNotAcknowledged(t *testing.T) {
 		good, lethal := add(t, q, 0, "n", "1"), add(t, q, 0, "poison", "lethal")
 		d := &diary{decide: poisoned}
 		start(t, consumer(q, "one", d.handle))
-		await(t, "the entry is tried several times", func() error {
+		redistest.Await(t, "the entry is tried several times", func(context.Context) error {
 			if d.seen()[lethal] < 3 {
 				return errNotYet
 			}

@@ -83,9 +83,6 @@ func wait(ctx context.Context, _ time.Duration) error {
 	return ctx.Err()
 }
 
-// patience is more than anything here takes on a busy machine.
-const patience = 30 * time.Second
-
 // start lets a consumer run until the test is over or stop is called, which returns when the consumer has ended.
 func start(t *testing.T, c *queue.Consumer) (stop func()) {
 	t.Helper()
@@ -119,22 +116,6 @@ func awaitEnd(t *testing.T, c *queue.Consumer, ended <-chan struct{}) {
 	case <-ended:
 	case <-limit.Done():
 		t.Errorf("the consumer %s has not ended 5 seconds after it was told to", c.Name)
-	}
-}
-
-// await tries until there is no error, and fails the test when that takes too long.
-func await(t *testing.T, what string, try func() error) {
-	t.Helper()
-	limit, cancel := context.WithTimeout(context.Background(), patience)
-	defer cancel()
-	for {
-		err := try()
-		if err == nil {
-			return
-		}
-		if wait(limit, 0) != nil {
-			t.Fatalf("%s: still not so after %s: %v", what, patience, err)
-		}
 	}
 }
 
@@ -193,7 +174,7 @@ func (d *diary) seen() map[string]int {
 // awaitSeen waits until so many entries have come.
 func (d *diary) awaitSeen(t *testing.T, n int) {
 	t.Helper()
-	await(t, fmt.Sprintf("%d entries are handed out", n), func() error {
+	redistest.Await(t, fmt.Sprintf("%d entries are handed out", n), func(context.Context) error {
 		if got := len(d.seen()); got < n {
 			return fmt.Errorf("%d are", got)
 		}
@@ -228,7 +209,7 @@ func unfinished(q queue.Queue) error {
 // awaitFinished waits until all is acknowledged.
 func awaitFinished(t *testing.T, q queue.Queue) {
 	t.Helper()
-	await(t, "all entries are acknowledged", func() error { return unfinished(q) })
+	redistest.Await(t, "all entries are acknowledged", func(context.Context) error { return unfinished(q) })
 }
 
 // pending returns the sources of what is handed out and not acknowledged.

@@ -201,7 +201,7 @@ func TestAClusterThatLosesAMasterGoesOn(t *testing.T) {
 	master.Kill(t)
 	late := map[string]bool{}
 	for i := range 30 {
-		await(t, "an entry can be added", func() error {
+		redistest.Await(t, "an entry can be added", func(context.Context) error {
 			id, err := q.Client.XAdd(context.Background(), &redis.XAddArgs{Stream: streamKey(q, i%3), Values: []any{"late", i}}).Result()
 			if err == nil {
 				late[streamKey(q, i%3)+" "+id] = true

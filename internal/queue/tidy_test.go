@@ -238,7 +238,7 @@ func TestAStreamDoesNotGrow(t *testing.T) {
 		d.awaitSeen(t, n)
 		awaitFinished(t, q)
 		// Of the last ones a node of 100 may stay.
-		await(t, "what is done is trimmed", func() error {
+		redistest.Await(t, "what is done is trimmed", func(context.Context) error {
 			if length, err := client.XLen(ctx, streamKey(q, 0)).Result(); err != nil || length > 100 {
 				return fmt.Errorf("%d entries are left (%w)", length, err)
 			}
@@ -290,7 +290,7 @@ func TestConsumersThatAreGoneAreForgotten(t *testing.T) {
 		if diff := cmp.Diff([]string{"died", "gone", "keeper"}, names(group)); diff != "" {
 			t.Errorf("consumers that were active a moment ago (-want +got):\n%s", diff)
 		}
-		await(t, "the consumer that is gone is forgotten", func() error {
+		redistest.Await(t, "the consumer that is gone is forgotten", func(context.Context) error {
 			d.tidy()
 			if slices.Contains(names(group), "gone") {
 				return errNotYet
@@ -332,7 +332,7 @@ func TestTidyingLosesNothingThatHappensMeanwhile(t *testing.T) {
 		d.group(name, "0")
 	}})
 	for range 3 {
-		await(t, "the consumer is long silent", func() error { // by the clock of Redis
+		redistest.Await(t, "the consumer is long silent", func(context.Context) error { // by the clock of Redis
 			consumers, err := client.XInfoConsumers(context.Background(), d.key, group).Result()
 			d.must(err)
 			if at := slices.IndexFunc(consumers, func(c redis.XInfoConsumer) bool { return c.Name == "silent" }); at >= 0 && consumers[at].Idle < 150e6 {

@@ -172,13 +172,16 @@ func (f *fleet) startRun(payDate time.Time) {
 	})
 }
 
-// awaitRun waits for the end of a run, and returns how many plans were done when it was first looked at.
+// awaitRun waits for the end of a run, and returns how many plans were done when any were first seen to be.
 func (f *fleet) awaitRun(from member, payDate time.Time) (first int64) {
 	f.Helper()
 	for limit := time.Now().Add(2 * patience); ; {
 		run, err := from.GetPayoutRun(within(f.T), &payoutv1.GetPayoutRunRequest{Name: runName(payDate)})
-		if err != nil || time.Now().After(limit) {
-			f.Fatalf("the run has not ended after %s: %v, %v", 2*patience, run, err)
+		if err != nil {
+			f.Fatalf("asking for the run: %v", err)
+		}
+		if time.Now().After(limit) {
+			f.Fatalf("the run has not ended after %s: %v", 2*patience, run)
 		}
 		if first == 0 {
 			first = run.GetPlansDone()

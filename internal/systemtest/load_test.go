@@ -93,14 +93,14 @@ func (l *load) send(w *sender) {
 	client := payoutv1.NewPayoutServiceClient(l.s.payouts)
 	for !l.ending.Load() {
 		answer, err := inTime(l, client.BatchRecordEarnings, w.batch(w.batches))
-		if !l.isOutage(err) {
+		if !l.tolerates(err) {
 			return
 		}
 		whole := err == nil
 		for _, outcome := range answer.GetOutcomes() {
 			if outcome.GetState() == payoutv1.EarningOutcome_REJECTED {
 				whole = false
-				if !l.isOutage(status.FromProto(outcome.GetStatus()).Err()) {
+				if !l.tolerates(status.FromProto(outcome.GetStatus()).Err()) {
 					return
 				}
 			}
@@ -127,8 +127,8 @@ func inTime[Q, A any](l *load, call func(context.Context, Q, ...grpc.CallOption)
 	return answer, err
 }
 
-// isOutage reports whatever else than an outage a call has failed with.
-func (l *load) isOutage(err error) bool {
+// tolerates tells whether a call has succeeded, or failed with an outage. It reports whatever else it has failed with.
+func (l *load) tolerates(err error) bool {
 	if err != nil && status.Code(err) != codes.Unavailable {
 		l.s.Errorf("an outage is told as %v, want UNAVAILABLE", err)
 		return false
@@ -146,13 +146,13 @@ func (l *load) edit(w *editor) {
 		_, err := inTime(l, client.UpdatePlan, &planv1.UpdatePlanRequest{
 			Plan: &planv1.Plan{Name: name, DisplayName: w.title(next)}, UpdateMask: &fieldmaskpb.FieldMask{Paths: []string{"display_name"}},
 		})
-		if !l.isOutage(err) {
+		if !l.tolerates(err) {
 			return
 		}
 		for err != nil && !l.ending.Load() { // was it done?
 			var now *planv1.Plan
 			now, err = inTime(l, client.GetPlan, &planv1.GetPlanRequest{Name: name})
-			if !l.isOutage(err) {
+			if !l.tolerates(err) {
 				return
 			}
 			if err == nil {

@@ -2,6 +2,7 @@ package systemtest
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"runtime"
 	"slices"
@@ -42,7 +43,8 @@ var troubles = []trouble{
 func TestE2_TheNetworkIsSlowOrCut(t *testing.T) {
 	endures(t)
 	const (
-		connections = 50  // two pools of 20, and our own
+		pool        = 20  // connections of a service
+		connections = 50  // two pools, and our own
 		goroutines  = 400 // 5 for each connection through the proxy, and what works
 	)
 	redis := redistest.Standalone(t, redistest.Options{})
@@ -58,7 +60,7 @@ func TestE2_TheNetworkIsSlowOrCut(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer proxy.Stop()
-		s, stop := inProcess(t, "redis://"+proxy.Listen)
+		s, stop := inProcess(t, fmt.Sprintf("redis://%s?pool_size=%d", proxy.Listen, pool))
 		defer stop()
 		l := put(s, 3)
 		for _, trouble := range slices.Repeat(troubles, scale(1, 3)) {

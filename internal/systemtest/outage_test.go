@@ -1,6 +1,8 @@
 package systemtest
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
@@ -103,13 +105,15 @@ func (s *server) health() map[string]func() grpc_health_v1.HealthCheckResponse_S
 	}
 }
 
+var errNotYet = errors.New("not yet")
+
 // await waits until something is so.
 func await(t *testing.T, what string, so func() bool) {
 	t.Helper()
-	for limit := time.Now().Add(patience); !so(); {
-		if time.Now().After(limit) {
-			t.Fatalf("%s: still not so after %s", what, patience)
+	redistest.Await(t, what, func(context.Context) error {
+		if so() {
+			return nil
 		}
-		<-time.After(20 * time.Millisecond)
-	}
+		return errNotYet
+	})
 }

@@ -6,8 +6,9 @@ import (
 	"time"
 )
 
-// await tries until there is no error any more, and fails the test when that takes too long.
-func await(t testing.TB, what string, try func(ctx context.Context) error) {
+// Await tries until there is no error any more, and fails the test when that takes longer than anything should on a busy
+// machine. Try's context ends then.
+func Await(t testing.TB, what string, try func(ctx context.Context) error) {
 	t.Helper()
 	limit, cancel := context.WithTimeout(context.Background(), startTime)
 	defer cancel()

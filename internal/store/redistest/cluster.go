@@ -85,7 +85,7 @@ func (c *Cluster) join(t testing.TB) {
 	}
 	for i, node := range c.Nodes[shards:] {
 		client := node.Client(t)
-		await(t, "a node knows its master", func(ctx context.Context) error {
+		Await(t, "a node knows its master", func(ctx context.Context) error {
 			return client.ClusterReplicate(ctx, ids[i]).Err()
 		})
 	}
@@ -103,7 +103,7 @@ func (c *Cluster) AwaitReady(t testing.TB) {
 	t.Helper()
 	for _, node := range c.Nodes {
 		client := node.Client(t)
-		await(t, "a Cluster is ready", func(ctx context.Context) error { return nodeReady(ctx, client, len(c.Nodes)) })
+		Await(t, "a Cluster is ready", func(ctx context.Context) error { return nodeReady(ctx, client, len(c.Nodes)) })
 	}
 }
 
@@ -147,7 +147,7 @@ func (c *Cluster) MasterOf(t testing.TB, key string) *Server {
 // AwaitOther waits until a key has another master.
 func (c *Cluster) AwaitOther(t testing.TB, key string, than *Server) {
 	t.Helper()
-	await(t, "a key has another master", func(ctx context.Context) error {
+	Await(t, "a key has another master", func(ctx context.Context) error {
 		master, err := c.masterOf(ctx, t, key)
 		if master == than {
 			return errors.New(than.Addr + " still is its master")

@@ -75,7 +75,7 @@ func TestServersEndWithTheProcess(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = child.Wait() // it was killed
-	await(t, "the server has ended, too", func(ctx context.Context) error {
+	Await(t, "the server has ended, too", func(ctx context.Context) error {
 		connection, err := (&net.Dialer{}).DialContext(ctx, "tcp", address)
 		if err != nil {
 			return nil //nolint:nilerr // that is what is waited for

@@ -44,7 +44,7 @@ func watched(t testing.TB, o Options, lines ...string) *Watched {
 	}
 	for _, s := range w.Sentinels {
 		client := s.Client(t)
-		await(t, "the Sentinels know each other", func(ctx context.Context) error {
+		Await(t, "the Sentinels know each other", func(ctx context.Context) error {
 			return knowsAll(client.Do(ctx, "sentinel", "master", MasterName).Result())
 		})
 	}

@@ -80,7 +80,7 @@ func replicaOptions(master *Server, o Options) Options {
 func (s *Server) AwaitMaster(t testing.TB) {
 	t.Helper()
 	client := s.Client(t)
-	await(t, "the replica is connected", func(ctx context.Context) error {
+	Await(t, "the replica is connected", func(ctx context.Context) error {
 		info, err := client.Info(ctx, "replication").Result()
 		if err == nil && !strings.Contains(info, "master_link_status:up") {
 			err = errors.New(info)
