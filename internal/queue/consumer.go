@@ -73,15 +73,15 @@ func (c *Consumer) Run(ctx context.Context) {
 	var streams sync.WaitGroup
 	for _, stream := range c.streams() {
 		streams.Go(func() {
-			s := &source{Consumer: c, stream: stream, times: cmp.Or(c.times, usual)}
-			s.run(ctx)
+			r := &reader{Consumer: c, stream: stream, times: cmp.Or(c.times, usual)}
+			r.run(ctx)
 		})
 	}
 	streams.Wait()
 }
 
-// A source is one stream that a consumer takes from.
-type source struct {
+// A reader takes from one stream for a consumer.
+type reader struct {
 	*Consumer
 	stream string
 	times  times
@@ -90,29 +90,29 @@ type source struct {
 	ailing bool      // the last try failed; for the log
 }
 
-func (s *source) run(ctx context.Context) {
+func (r *reader) run(ctx context.Context) {
 	for pause := firstPause; ctx.Err() == nil; {
-		err := s.step(ctx)
+		err := r.step(ctx)
 		if ctx.Err() != nil {
 			return
 		}
 		if err == nil {
-			if s.ailing {
-				s.ailing = false
-				s.Log.InfoContext(ctx, "stream can be read again", "stream", s.stream)
+			if r.ailing {
+				r.ailing = false
+				r.Log.InfoContext(ctx, "stream can be read again", "stream", r.stream)
 			}
 			pause = firstPause
 			continue
 		}
-		if !s.ailing {
-			s.ailing = true
-			s.Log.WarnContext(ctx, "stream can't be read; trying again", "stream", s.stream, "error", err)
+		if !r.ailing {
+			r.ailing = true
+			r.Log.WarnContext(ctx, "stream can't be read; trying again", "stream", r.stream, "error", err)
 		}
-		s.joined = s.joined && !redis.HasErrorPrefix(err, "NOGROUP") // somebody has emptied Redis
-		if cluster, ok := s.Client.(*redis.ClusterClient); ok {
+		r.joined = r.joined && !redis.HasErrorPrefix(err, "NOGROUP") // somebody has emptied Redis
+		if cluster, ok := r.Client.(*redis.ClusterClient); ok {
 			cluster.ReloadState(ctx) // by itself it looks once a minute for who has taken the place of a dead master
 		}
-		if s.Wait(ctx, pause) != nil {
+		if r.Wait(ctx, pause) != nil {
 			return
 		}
 		pause = min(2*pause, longestPause)
@@ -120,32 +120,32 @@ func (s *source) run(ctx context.Context) {
 }
 
 // step takes what there is, and waits a moment for it where there is nothing.
-func (s *source) step(ctx context.Context) error {
-	if err := s.join(ctx); err != nil {
+func (r *reader) step(ctx context.Context) error {
+	if err := r.join(ctx); err != nil {
 		return err
 	}
-	if now := s.Now(); now.Sub(s.tidied) >= s.times.claimEvery {
-		if err := s.claim(ctx); err != nil {
+	if now := r.Now(); now.Sub(r.tidied) >= r.times.claimEvery {
+		if err := r.claim(ctx); err != nil {
 			return err
 		}
-		if err := s.tidy(ctx); err != nil {
+		if err := r.tidy(ctx); err != nil {
 			return err
 		}
-		s.tidied = now
+		r.tidied = now
 	}
-	messages, err := s.read(ctx)
+	messages, err := r.read(ctx)
 	if err != nil || len(messages) == 0 {
 		return err
 	}
-	return s.handle(ctx, entries(s.stream, messages))
+	return r.handle(ctx, entries(r.stream, messages))
 }
 
 // read waits for new entries. Left to itself the client would wait ten seconds more for a server that is silent.
-func (s *source) read(ctx context.Context) ([]redis.XMessage, error) {
-	ctx, cancel := context.WithTimeout(ctx, s.times.block+s.times.answer)
+func (r *reader) read(ctx context.Context) ([]redis.XMessage, error) {
+	ctx, cancel := context.WithTimeout(ctx, r.times.block+r.times.answer)
 	defer cancel()
-	streams, err := s.Client.XReadGroup(ctx, &redis.XReadGroupArgs{
-		Group: s.Group, Consumer: s.Name, Streams: []string{s.stream, ">"}, Count: atOnce, Block: s.times.block,
+	streams, err := r.Client.XReadGroup(ctx, &redis.XReadGroupArgs{
+		Group: r.Group, Consumer: r.Name, Streams: []string{r.stream, ">"}, Count: atOnce, Block: r.times.block,
 	}).Result()
 	if errors.Is(err, redis.Nil) || err == nil && len(streams) == 0 {
 		return nil, nil
@@ -157,30 +157,30 @@ func (s *source) read(ctx context.Context) ([]redis.XMessage, error) {
 }
 
 // join makes the group where there is none, which begins with the stream's first entry.
-func (s *source) join(ctx context.Context) error {
-	if s.joined {
+func (r *reader) join(ctx context.Context) error {
+	if r.joined {
 		return nil
 	}
-	err := s.Client.XGroupCreateMkStream(ctx, s.stream, s.Group, "0").Err()
+	err := r.Client.XGroupCreateMkStream(ctx, r.stream, r.Group, "0").Err()
 	if err != nil && !redis.HasErrorPrefix(err, "BUSYGROUP") {
 		return err
 	}
-	s.joined = true
+	r.joined = true
 	return nil
 }
 
 // claim takes over what consumers have that died.
-func (s *source) claim(ctx context.Context) error {
+func (r *reader) claim(ctx context.Context) error {
 	for start := "0-0"; ; {
-		messages, next, err := s.Client.XAutoClaim(ctx, &redis.XAutoClaimArgs{
-			Stream: s.stream, Group: s.Group, Consumer: s.Name, MinIdle: s.times.claimAfter, Start: start, Count: atOnce,
+		messages, next, err := r.Client.XAutoClaim(ctx, &redis.XAutoClaimArgs{
+			Stream: r.stream, Group: r.Group, Consumer: r.Name, MinIdle: r.times.claimAfter, Start: start, Count: atOnce,
 		}).Result()
 		if err != nil {
 			return err
 		}
 		if len(messages) > 0 {
-			s.Log.InfoContext(ctx, "entries of another consumer taken over", "stream", s.stream, "count", len(messages))
-			if err := s.handle(ctx, entries(s.stream, messages)); err != nil {
+			r.Log.InfoContext(ctx, "entries of another consumer taken over", "stream", r.stream, "count", len(messages))
+			if err := r.handle(ctx, entries(r.stream, messages)); err != nil {
 				return err
 			}
 		}
@@ -192,10 +192,10 @@ func (s *source) claim(ctx context.Context) error {
 
 // handle sees entries through: it ends when each is done or in the dead letters, or ctx is done. What is in hand then is
 // finished and acknowledged, so that nobody has to do it again.
-func (s *source) handle(ending context.Context, left []Entry) error {
+func (r *reader) handle(ending context.Context, left []Entry) error {
 	ctx := context.WithoutCancel(ending)
 	for pause := firstPause; ; pause = min(2*pause, longestPause) {
-		verdicts := s.Handle(ctx, left)
+		verdicts := r.Handle(ctx, left)
 		var again []Entry
 		var over []string
 		for i, entry := range left {
@@ -208,7 +208,7 @@ func (s *source) handle(ending context.Context, left []Entry) error {
 				again = append(again, entry)
 				continue
 			case Never:
-				if err := s.bury(ctx, entry, verdict); err != nil {
+				if err := r.bury(ctx, entry, verdict); err != nil {
 					return err // it is claimed again
 				}
 			case Done:
@@ -216,14 +216,14 @@ func (s *source) handle(ending context.Context, left []Entry) error {
 			over = append(over, entry.ID)
 		}
 		if len(over) > 0 {
-			if err := s.Client.XAck(ctx, s.stream, s.Group, over...).Err(); err != nil {
+			if err := r.Client.XAck(ctx, r.stream, r.Group, over...).Err(); err != nil {
 				return err
 			}
 		}
 		if left = again; len(left) == 0 {
 			return nil
 		}
-		if err := s.Wait(ending, pause); err != nil {
+		if err := r.Wait(ending, pause); err != nil {
 			return err
 		}
 	}

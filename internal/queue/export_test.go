@@ -16,5 +16,5 @@ func (c *Consumer) Hurry() *Consumer {
 
 // Tidy does once what a consumer does again and again to a stream.
 func (c *Consumer) Tidy(ctx context.Context, stream string) error {
-	return (&source{Consumer: c, stream: stream, times: c.times}).tidy(ctx)
+	return (&reader{Consumer: c, stream: stream, times: c.times}).tidy(ctx)
 }

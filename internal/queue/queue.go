@@ -43,7 +43,8 @@ func (q Queue) streams() []string {
 	return all
 }
 
-// Beyond returns those streams from number Streams on, and below most, that somebody has added to: nobody takes from them.
+// Beyond returns those streams from number Streams on, and below most, that are there, in order: somebody has added to them,
+// or took from them before, and a consumer of this queue does not.
 func (q Queue) Beyond(ctx context.Context, most int) ([]string, error) {
 	var names []string
 	var exist []*redis.IntCmd

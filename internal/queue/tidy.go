@@ -55,6 +55,6 @@ for _, list in ipairs(redis.call('XINFO', 'CONSUMERS', KEYS[1], ARGV[1])) do
 end
 return 0`)
 
-func (s *source) tidy(ctx context.Context) error {
-	return tidy.Run(ctx, s.Client, []string{s.stream}, s.Group, s.Name, s.times.forgetAfter.Milliseconds()).Err()
+func (r *reader) tidy(ctx context.Context) error {
+	return tidy.Run(ctx, r.Client, []string{r.stream}, r.Group, r.Name, r.times.forgetAfter.Milliseconds()).Err()
 }
