@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 
+	"github.com/incentives-dev/incentives/internal/earningtext"
 	"github.com/incentives-dev/incentives/internal/queue"
 	"github.com/incentives-dev/incentives/internal/store/redisstore"
 	"github.com/incentives-dev/incentives/payoutsvc/internal/intake"
@@ -35,7 +36,7 @@ func (s Streams) dial(ctx context.Context, log *slog.Logger) (*queue.Queue, erro
 	if err != nil {
 		return nil, fmt.Errorf("streams: %w", err)
 	}
-	q := &queue.Queue{Client: client, Prefix: prefix, Name: intake.Name, Streams: s.StreamCount}
+	q := &queue.Queue{Client: client, Prefix: prefix, Name: earningtext.Queue, Streams: s.StreamCount}
 	unread, err := q.Beyond(ctx, maxStreams)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("streams: %w", err), client.Close())

@@ -6,6 +6,7 @@ import (
 	"os"
 	"strings"
 	"unicode"
+	"unicode/utf16"
 
 	"golang.org/x/term"
 )
@@ -61,4 +62,20 @@ func Plain(text string) string {
 		}
 		return r
 	}, text)
+}
+
+// PlainJSON is the same JSON without what a terminal would take for a command: that is escaped in it, and so read as it was.
+// JSON's own rules leave U+007F to U+009F and marks of direction as they are.
+func PlainJSON(line []byte) string {
+	var plain strings.Builder
+	for _, r := range string(line) {
+		if unicode.IsGraphic(r) {
+			plain.WriteRune(r)
+			continue
+		}
+		for _, unit := range utf16.AppendRune(nil, r) {
+			fmt.Fprintf(&plain, `\u%04x`, unit)
+		}
+	}
+	return plain.String()
 }

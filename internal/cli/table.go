@@ -114,7 +114,7 @@ func (c *Console) PrintJSON(resource proto.Message) error {
 	if err := json.Compact(&line, spaced); err != nil {
 		return fmt.Errorf("print JSON: %w", err)
 	}
-	c.Printf("%s\n", line.String())
+	c.Printf("%s\n", PlainJSON(line.Bytes()))
 	return nil
 }
 

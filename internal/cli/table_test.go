@@ -2,6 +2,8 @@ package cli_test
 
 import (
 	"bytes"
+	"encoding/json"
+	"strings"
 	"testing"
 	"time"
 
@@ -11,6 +13,7 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/incentives-dev/incentives/internal/cli"
+	planv1 "github.com/incentives-dev/incentives/proto/incentives/plan/v1"
 )
 
 func TestAmountsForPeople(t *testing.T) {
@@ -51,6 +54,40 @@ func TestOtherValuesForPeople(t *testing.T) {
 	}
 	if cli.Date(nil) != "" || cli.Time(nil) != "" {
 		t.Errorf("no date is %q and no time %q, want nothing", cli.Date(nil), cli.Time(nil))
+	}
+}
+
+// What is escaped is read as it was.
+func TestPlainJSON(t *testing.T) {
+	for text, want := range map[string]string{
+		`plain "ü€😀", <b>`:             `"plain \"ü€😀\", \u003cb\u003e"`,
+		"\x7f\u0080\u009b2J":           `"\u007f\u0080\u009b2J"`,
+		"\u200f\u202e\u2066\u2028":     `"\u200f\u202e\u2066\u2028"`,
+		"\U000e0001\U000e0041":         `"\udb40\udc01\udb40\udc41"`, // tags, which nobody sees
+		"\x1b[2J\n\t\x00 \\u009b \xff": `"\u001b[2J\n\t\u0000 \\u009b \ufffd"`,
+	} {
+		line, err := json.Marshal(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := cli.PlainJSON(line)
+		if got != want {
+			t.Errorf("%+q is %s, want %s", text, got, want)
+		}
+		var back string
+		if err := json.Unmarshal([]byte(got), &back); err != nil || back != strings.ToValidUTF8(text, "\ufffd") {
+			t.Errorf("%+q is read as %+q, %v", text, back, err)
+		}
+	}
+}
+
+func TestPrintJSONIsPlain(t *testing.T) {
+	var out bytes.Buffer
+	if err := (&cli.Console{Out: &out}).PrintJSON(&planv1.Plan{Name: "x", DisplayName: "a\u202e\u009bb"}); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := out.String(), `"displayName":"a\u202e\u009bb"`; !strings.Contains(got, want) || strings.Count(got, "\n") != 1 {
+		t.Errorf("%+q, want a line with %s", got, want)
 	}
 }
 

@@ -25,6 +25,9 @@ import (
 	payoutv1 "github.com/incentives-dev/incentives/proto/incentives/payout/v1"
 )
 
+// Queue is the name of the queue whose entries are such texts: what its streams' keys begin with.
+const Queue = "earnings"
+
 // The fields.
 const (
 	Plan        = "plan"

@@ -35,7 +35,7 @@ func (f streamFlags) each(ctx context.Context, fn func(q queue.Queue, d queue.De
 		return fmt.Errorf("--streams: %w", err)
 	}
 	defer client.Close()
-	q := queue.Queue{Client: client, Prefix: prefix, Name: "earnings"}
+	q := queue.Queue{Client: client, Prefix: prefix, Name: earningtext.Queue}
 	last, err := q.LastDead(ctx)
 	if err != nil {
 		return fmt.Errorf("the dead letters can't be read: %w", err)
@@ -108,7 +108,7 @@ func printDead(console *cli.Console, d queue.Dead) error {
 	if err != nil {
 		return err
 	}
-	console.Printf("%s\n", line)
+	console.Printf("%s\n", cli.PlainJSON(line))
 	return nil
 }
 

@@ -22,11 +22,8 @@ import (
 	payoutv1 "github.com/incentives-dev/incentives/proto/incentives/payout/v1"
 )
 
-// Name is the queue's name, and Group that of the group that records it.
-const (
-	Name  = "earnings"
-	Group = "payoutsvc"
-)
+// Group is the name of the group that records the queue [earningtext.Queue].
+const Group = "payoutsvc"
 
 // An Intake turns entries into earnings.
 type Intake struct {
