@@ -10,9 +10,12 @@
 //     which they were started, so that after an outage each payout has the pay
 //     date that it would have had. What an earlier process left comes first. No
 //     program waits for all the runs of another.
-//   - A clock that is, or was, far from the truth does no lasting harm: of the
-//     runs that were missed the newest 120 are started, and what was started
-//     ahead of its time keeps no later run from being started.
+//   - Of the runs of a program that were missed, the newest 120 are started at
+//     the most, which is ten years of them, and those before are not: the first
+//     that is started pays what they would have (rule C3).
+//   - A clock that is, or was, far from the truth does no lasting harm, for that
+//     reason, and since what was started ahead of its time keeps no later run
+//     from being started.
 //   - All of it is harmless in several processes at once, since the ledger pays
 //     nothing twice (rule R2).
 //   - An outage delays: of plansvc or the store, and at any moment.
