@@ -32,7 +32,7 @@ const (
 
 // Keys arrive in no order, so each table that a memtable becomes reaches over all of the store, and each compaction rewrites
 // much of it: waiting for more of them, and larger tables, make ingest a tenth cheaper. A Get looks into as many tables more,
-// mostly at their filters only. Writes are held up at twice as many.
+// mostly at their filters only.
 const (
 	tablesToCompact = 8
 	tablesToStop    = 20
