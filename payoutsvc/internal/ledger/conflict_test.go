@@ -59,7 +59,7 @@ func TestC3_R2_PayoutIsNotOverwritten(t *testing.T) {
 		w := newWorld(t, db, "azure")
 		plan := w.plan("contoso", 100_00)
 		w.earn(plan, "2026-04", 10_00)
-		const other = `{"plan":"partners/contoso/plans/azure.coop.fy26","pay_date":"2026-05-15","state":"PAID","reference":"by hand"}`
+		const other = "PAID 2026-05-15 contoso/azure.coop.fy26 azure USD 1 1 1 2026-04:1:1:1 7 by hand"
 		w.start("2026-05-15")
 		home := store.PartitionOf("contoso", few)
 		put := false

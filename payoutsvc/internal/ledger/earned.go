@@ -25,7 +25,7 @@ func (r *recording) totalOf(terms *payout.Terms, month payout.Month) *total {
 	mpn, plan, _ := splitPlan(terms.Plan)                       // it has a partition, so it is well-formed
 	program, _ := strings.CutPrefix(terms.Program, "programs/") // likewise
 	r.id = append(append(append(append(r.id[:0], mpn...), '/'), plan...), '/')
-	r.id = appendMonth(r.id, month)
+	r.id = month.Append(r.id)
 	t, ok := r.total[string(r.id)]
 	if !ok {
 		t = len(r.totals)

@@ -77,7 +77,7 @@ func TestR3_OnePlanFails(t *testing.T) {
 				w.plans.set(terms)
 				w.record(w.entry(plan, "", "2026-02", math.MaxInt64), w.entry(plan, "", "2026-03", 1))
 			},
-			"PAYOUT_TOO_LARGE", "can't be held as a payout",
+			"PAYOUT_TOO_LARGE", "can't be held in a payout",
 			func(w *world, plan, _ string) { w.record(w.entry(plan, "", "2026-02", -math.MaxInt64)) }, 7_00 + 1,
 		},
 	} {

@@ -118,10 +118,3 @@ func (k runKey) unfinished() store.Key {
 func (k runKey) schedule() store.Key {
 	return store.Key{Collection: collectionRunSchedule, ID: k.program}
 }
-
-// appendMonth appends a month as its String says it, without making one.
-func appendMonth(b []byte, m payout.Month) []byte {
-	year, month := m.Year(), int(m.Month())
-	return append(b, '0'+byte(year/1000%10), '0'+byte(year/100%10), '0'+byte(year/10%10), '0'+byte(year%10),
-		'-', '0'+byte(month/10), '0'+byte(month%10))
-}

@@ -3,7 +3,6 @@ package ledger
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 
 	"github.com/incentives-dev/incentives/internal/fault"
 	"github.com/incentives-dev/incentives/internal/listing"
@@ -25,7 +24,7 @@ func (l *Ledger) Payout(ctx context.Context, plan string, date payout.PayDate) (
 	if values[0] == nil {
 		return payout.Payout{}, noPayout(plan, date)
 	}
-	return decode[payout.Payout](key, values[0])
+	return parsePayout(key, values[0])
 }
 
 func noPayout(plan string, date payout.PayDate) error {
@@ -48,7 +47,7 @@ func (l *Ledger) UpdatePayout(ctx context.Context, plan string, date payout.PayD
 		if values[0] == nil {
 			return noPayout(plan, date)
 		}
-		p, err := decode[payout.Payout](key, values[0])
+		p, err := parsePayout(key, values[0])
 		if err != nil {
 			return err
 		}
@@ -57,7 +56,7 @@ func (l *Ledger) UpdatePayout(ctx context.Context, plan string, date payout.PayD
 			return err
 		}
 		updated = p
-		value, err := json.Marshal(p)
+		value, err := appendPayout(nil, at.id, &p)
 		if err != nil || bytes.Equal(value, values[0]) {
 			return err
 		}
@@ -68,7 +67,7 @@ func (l *Ledger) UpdatePayout(ctx context.Context, plan string, date payout.PayD
 	return updated, err
 }
 
-// putPayout writes a payout, whose JSON is value, where it is found by its name and by its state.
+// putPayout writes a payout, whose stored form is value, where it is found by its name and by its state.
 func putPayout(b *store.Batch, plan string, p *payout.Payout, value []byte) {
 	b.Put(payoutKey(plan, p.PayDate), value)
 	b.Put(stateKey(p.State, p.PayDate, plan), value)
@@ -97,7 +96,7 @@ func (l *Ledger) Payouts(ctx context.Context, q PayoutsQuery) (page []payout.Pay
 		list.Partitions = []store.Partition{l.partitionOf(q.Partner)}
 	}
 	list.Read = func(entry store.Entry) (payout.Payout, bool, error) {
-		p, err := decode[payout.Payout](store.Key{Collection: list.Collection, ID: entry.ID}, entry.Value)
+		p, err := parsePayout(store.Key{Collection: list.Collection, ID: entry.ID}, entry.Value)
 		return p, err == nil && q.admits(p), err
 	}
 	return listing.List(ctx, list)

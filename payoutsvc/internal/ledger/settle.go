@@ -2,7 +2,6 @@ package ledger
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strconv"
@@ -25,6 +24,7 @@ type page struct {
 type settled struct {
 	marked
 	payout.Settlement
+	value   []byte      // the stored form of Settlement.Payout
 	paid    []paidMonth // what Settlement.Payout makes of the months in its lines
 	failure *Failure    // then there is no settlement. Rule R3
 
@@ -87,8 +87,8 @@ func (s *settled) settle(p page, terms PlanTerms) error {
 	if s.Payout == nil {
 		return nil
 	}
-	if _, fits := s.Payout.Amount.Minor(); !fits {
-		return fault.New(fault.State, "PAYOUT_TOO_LARGE", "%s can't be held as a payout", s.Payout.Amount)
+	if s.value, err = appendPayout(nil, s.plan, s.Payout); err != nil {
+		return err
 	}
 	return s.setPaid(totals)
 }
@@ -111,9 +111,9 @@ func (s *settled) setPaid(totals []payout.Totals) error {
 }
 
 // write collects what paying the plan writes, on the condition that what it was worked out from still stands.
-func (s *settled) write(b *store.Batch, program string) error {
+func (s *settled) write(b *store.Batch, program string) {
 	if s.Payout == nil && len(s.Settled) == 0 {
-		return nil
+		return
 	}
 	for i, key := range s.keys {
 		b.Require(key, s.values[i])
@@ -124,15 +124,9 @@ func (s *settled) write(b *store.Batch, program string) error {
 	for _, paid := range s.paid {
 		b.Put(paidKey(s.plan, paid.month), strconv.AppendInt(nil, paid.minor, 10))
 	}
-	if s.Payout == nil {
-		return nil
+	if s.Payout != nil {
+		putPayout(b, s.plan, s.Payout, s.value)
 	}
-	value, err := json.Marshal(s.Payout)
-	if err != nil {
-		return err
-	}
-	putPayout(b, s.plan, s.Payout, value)
-	return nil
 }
 
 // failureOf says why a plan could not be paid.

@@ -2,7 +2,6 @@ package ledger
 
 import (
 	"context"
-	"maps"
 	"slices"
 	"strings"
 
@@ -100,17 +99,15 @@ func parseTotals(currency string, months []payout.Month, keys []store.Key, value
 
 // addTotals adds amounts to sums of one for each currency, kept in the order of currency codes.
 func addTotals(sums []money.Money, amounts ...money.Money) []money.Money {
-	byCurrency := make(map[string]money.Money, len(sums)+1)
-	for _, amount := range slices.Concat(sums, amounts) {
-		sum, ok := byCurrency[amount.Currency]
-		if !ok {
-			sum = money.Zero(amount.Currency)
+	for _, amount := range amounts {
+		i, found := slices.BinarySearchFunc(sums, amount.Currency, func(sum money.Money, currency string) int {
+			return strings.Compare(sum.Currency, currency)
+		})
+		if found {
+			sums[i] = sums[i].Add(amount)
+		} else {
+			sums = slices.Insert(sums, i, amount)
 		}
-		byCurrency[amount.Currency] = sum.Add(amount)
 	}
-	added := make([]money.Money, 0, len(byCurrency))
-	for _, currency := range slices.Sorted(maps.Keys(byCurrency)) {
-		added = append(added, byCurrency[currency])
-	}
-	return added
+	return sums
 }

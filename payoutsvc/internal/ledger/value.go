@@ -24,7 +24,7 @@ func appendEarning(b []byte, e *payout.Earning, minor int64) []byte {
 	b = append(b, ' ')
 	b = append(b, e.Amount.Currency...)
 	b = append(b, ' ')
-	b = appendMonth(b, e.Month)
+	b = e.Month.Append(b)
 	b = append(b, ' ')
 	b = appendTime(b, e.EarnTime)
 	b = append(b, ' ')

@@ -205,9 +205,7 @@ func (p *part) page(ctx context.Context) (last bool, err error) {
 		}
 		for i := range settled {
 			progress.count(&settled[i])
-			if err := settled[i].write(&b, p.key.program); err != nil {
-				return false, err
-			}
+			settled[i].write(&b, p.key.program)
 		}
 		progress.Cursor = plans[len(plans)-1].plan
 	}

@@ -45,7 +45,14 @@ func (m Month) Start(zone *time.Location) time.Time {
 func (m Month) PayDate() PayDate { return PayDate(m.Next()) }
 
 // String is m as yyyy-mm, so that months as text sort as months.
-func (m Month) String() string { return fmt.Sprintf("%04d-%02d", m.Year(), m.Month()) }
+func (m Month) String() string { return string(m.Append(nil)) }
+
+// Append appends m as String says it.
+func (m Month) Append(b []byte) []byte {
+	year, month := m.Year(), int(m.Month())
+	return append(b, '0'+byte(year/1000%10), '0'+byte(year/100%10), '0'+byte(year/10%10), '0'+byte(year%10),
+		'-', '0'+byte(month/10), '0'+byte(month%10))
+}
 
 // MarshalText writes yyyy-mm.
 func (m Month) MarshalText() ([]byte, error) { return []byte(m.String()), nil }

@@ -11,11 +11,14 @@ import (
 // A PayDate is the 15th of a month. Rule C1.
 type PayDate Month
 
-const payDay = 15
+const (
+	payDay  = 15
+	dayText = "-15" // payDay, in a date
+)
 
 // ParsePayDate reads yyyy-mm-15.
 func ParsePayDate(text string) (PayDate, error) {
-	month, isPayDay := strings.CutSuffix(text, "-15")
+	month, isPayDay := strings.CutSuffix(text, dayText)
 	m, err := ParseMonth(month)
 	if err != nil || !isPayDay {
 		return 0, fmt.Errorf("%q is not a pay date: a 15th, in the form yyyy-mm-15", text)
@@ -47,7 +50,10 @@ func (d PayDate) CanRun(zone *time.Location, now time.Time) error {
 }
 
 // String is d as yyyy-mm-15.
-func (d PayDate) String() string { return fmt.Sprintf("%s-%d", d.Month(), payDay) }
+func (d PayDate) String() string { return string(d.Append(nil)) }
+
+// Append appends d as String says it.
+func (d PayDate) Append(b []byte) []byte { return append(d.Month().Append(b), dayText...) }
 
 // MarshalText writes yyyy-mm-15.
 func (d PayDate) MarshalText() ([]byte, error) { return []byte(d.String()), nil }

@@ -21,24 +21,24 @@ const (
 
 // A Payout is what one plan is paid on one pay date. Rule C3.
 type Payout struct {
-	Plan          string      `json:"plan"`    // partners/{mpn_id}/plans/{plan}
-	Program       string      `json:"program"` // programs/{program}
-	PayDate       PayDate     `json:"pay_date"`
-	Amount        money.Money `json:"amount"` // above zero
-	Lines         []Line      `json:"lines"`  // oldest month first
-	State         State       `json:"state"`
-	Reference     string      `json:"reference,omitempty"`
-	FailureReason string      `json:"failure_reason,omitempty"`
-	CreateTime    time.Time   `json:"create_time"`
-	UpdateTime    time.Time   `json:"update_time"`
+	Plan          string // partners/{mpn_id}/plans/{plan}
+	Program       string // programs/{program}
+	PayDate       PayDate
+	Amount        money.Money // above zero
+	Lines         []Line      // oldest month first
+	State         State
+	Reference     string
+	FailureReason string
+	CreateTime    time.Time
+	UpdateTime    time.Time
 }
 
 // A Line is what a payout holds for one earned month.
 type Line struct {
-	Month  Month       `json:"month"`
-	Earned money.Money `json:"earned"`
-	Limit  money.Money `json:"limit"`
-	Amount money.Money `json:"amount"` // what was due: not zero, below it where more had been paid than was payable
+	Month  Month
+	Earned money.Money
+	Limit  money.Money
+	Amount money.Money // what was due: not zero, below it where more had been paid than was payable
 }
 
 const (
