@@ -175,11 +175,11 @@ func (r *reader) get(key store.Key) ([]byte, error) {
 func (r *reader) values(ctx context.Context, keys []store.Key) ([][]byte, error) {
 	values := make([][]byte, len(keys))
 	held := make([]byte, 0, 64) // what values point into, so that many cost few allocations
-	for i, key := range keys {
-		if i%checkEvery == checkEvery-1 && ctx.Err() != nil {
+	for n, i := range inOrder(make([]int, 0, len(keys)), len(keys), func(i int) store.Key { return keys[i] }) {
+		if n%checkEvery == checkEvery-1 && ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
-		value, err := r.get(key)
+		value, err := r.get(keys[i])
 		if err != nil {
 			return nil, err
 		}

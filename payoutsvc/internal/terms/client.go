@@ -27,6 +27,8 @@ const (
 
 	// zones is how many time zones are kept; there are about 600.
 	zones = 1000
+	// years is how many program years are kept.
+	years = 1000
 )
 
 // A Client asks one plansvc. It may be used by any number of goroutines.
@@ -35,6 +37,7 @@ type Client struct {
 	clock     clock.Clock
 	recording *lru.Cache[string, memory]
 	zones     *lru.Cache[string, *time.Location]
+	years     *lru.Cache[yearKey, payout.Terms]
 }
 
 // A memory is what plansvc said of a plan, and until when it is believed.
@@ -53,7 +56,11 @@ func New(plansvc planv1.PlanServiceClient, now clock.Clock) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Client{plansvc: plansvc, clock: now, recording: recording, zones: known}, nil
+	past, err := lru.New[yearKey, payout.Terms](years)
+	if err != nil {
+		return nil, err
+	}
+	return &Client{plansvc: plansvc, clock: now, recording: recording, zones: known, years: past}, nil
 }
 
 // call makes one call to plansvc in bounded time, and says what its errors

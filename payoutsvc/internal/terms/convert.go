@@ -34,22 +34,46 @@ func (c *Client) terms(wire *planv1.PlanTerms) (payout.Terms, error) {
 	if err != nil {
 		return payout.Terms{}, err
 	}
-	first, last := day(wire.GetStartDate(), zone), day(wire.GetEndDate(), zone)
-	if first.IsZero() || last.Before(first) {
-		return payout.Terms{}, fmt.Errorf("its program year has no days")
+	terms, err := c.year(wire, zone)
+	if err != nil {
+		return payout.Terms{}, err
 	}
-	terms := payout.Terms{
-		Plan: wire.GetPlan(), Program: wire.GetProgram(),
-		Submitted: wire.GetFirstSubmitTime() != nil, Approved: wire.GetState() == planv1.Plan_APPROVED,
-		Currency: wire.GetCurrencyCode(), Zone: zone,
-	}
-	terms.YearTerms(first, last, int(wire.GetLateEarningDays()))
+	terms.Plan, terms.Program, terms.Currency = wire.GetPlan(), wire.GetProgram(), wire.GetCurrencyCode()
+	terms.Submitted, terms.Approved = wire.GetFirstSubmitTime() != nil, wire.GetState() == planv1.Plan_APPROVED
 	// A draft may have no currency yet.
 	if terms.Submitted && !money.Known(terms.Currency) {
 		return payout.Terms{}, fmt.Errorf("its currency %q is not known", terms.Currency)
 	}
 	terms.Limits, err = limits(wire.GetLimits(), terms.Currency)
 	return terms, err
+}
+
+// A yearKey is what the moments of a program year follow from.
+type yearKey struct {
+	zone        string
+	first, last [3]int32 // year, month and day
+	lateDays    int32
+}
+
+// year returns what of a plan's terms follows from its program year, which is worked out once: many plans share one.
+func (c *Client) year(wire *planv1.PlanTerms, zone *time.Location) (payout.Terms, error) {
+	start, end := wire.GetStartDate(), wire.GetEndDate()
+	key := yearKey{
+		zone:  wire.GetTimeZone(),
+		first: [3]int32{start.GetYear(), start.GetMonth(), start.GetDay()}, last: [3]int32{end.GetYear(), end.GetMonth(), end.GetDay()},
+		lateDays: wire.GetLateEarningDays(),
+	}
+	if terms, ok := c.years.Get(key); ok {
+		return terms, nil
+	}
+	first, last := day(start, zone), day(end, zone)
+	if first.IsZero() || last.Before(first) {
+		return payout.Terms{}, fmt.Errorf("its program year has no days")
+	}
+	terms := payout.Terms{Zone: zone}
+	terms.YearTerms(first, last, int(key.lateDays))
+	c.years.Add(key, terms)
+	return terms, nil
 }
 
 // limits reads the approved limits, oldest first, each in the plan's currency.

@@ -11,13 +11,15 @@ type Month struct {
 	Month time.Month // January to December
 }
 
+const monthLayout = "2006-01"
+
 // ParseMonth reads a yyyy-mm; month 13 is an error.
 func ParseMonth(text string) (Month, error) {
-	first, err := ParseDate(text + "-01")
-	if err != nil {
+	t, err := time.Parse(monthLayout, text)
+	if err != nil || t.Year() == 0 {
 		return Month{}, fmt.Errorf("%q is not a month yyyy-mm of the calendar", text)
 	}
-	return first.MonthOf(), nil
+	return Month{Year: t.Year(), Month: t.Month()}, nil
 }
 
 // IsZero tells whether m is no month.
@@ -45,7 +47,7 @@ func (m Month) String() string {
 	if m.IsZero() {
 		return ""
 	}
-	return fmt.Sprintf("%04d-%02d", m.Year, int(m.Month))
+	return m.first().Format(monthLayout)
 }
 
 // MarshalText is String.

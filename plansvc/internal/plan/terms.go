@@ -20,11 +20,11 @@ type Terms struct {
 
 // A Standing is what of a plan its terms are made of: little, so that those of many plans are read fast.
 type Standing struct {
-	Name            Name      `json:"name"`
-	State           State     `json:"state"`
-	CurrencyCode    string    `json:"currency_code,omitempty"`
-	FirstSubmitTime time.Time `json:"first_submit_time,omitzero"`
-	Limits          []Limit   `json:"limits,omitempty"`
+	Name            Name
+	State           State
+	CurrencyCode    string
+	FirstSubmitTime time.Time
+	Limits          []Limit
 }
 
 // Standing returns the plan's, as it is now.

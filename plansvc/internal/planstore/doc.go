@@ -11,7 +11,7 @@
 //	programs            {program}                              plan.Program as JSON
 //	enrollments         {mpn_id}/{program}                     plan.Enrollment as JSON
 //	plans               {mpn_id}/{plan}                        plan.Plan as JSON
-//	standings           {mpn_id}/{plan}                        plan.Standing as JSON: what a payout run reads of it
+//	standings           {mpn_id}/{plan}                        plan.Standing as text, see standing.go: what a payout run reads of it
 //	events              {mpn_id}/{plan}/{number}               plan.Event as JSON
 //	outbox              {time}/{mpn_id}/{plan}/{number}        plan.Notification as JSON; nothing sends it yet
 //	plans_by_state      {state}/{mpn_id}/{plan}                nothing

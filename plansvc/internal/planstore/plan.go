@@ -59,16 +59,20 @@ func (s *Store) Plan(ctx context.Context, name plan.Name) (*plan.Plan, error) {
 
 // Plans returns plans in the order of their names, nil where there is none.
 func (s *Store) Plans(ctx context.Context, names []plan.Name) ([]*plan.Plan, error) {
-	return getAll[plan.Plan](ctx, s, plans, names)
+	return getAll(ctx, s, names, planKey, func(name plan.Name, value []byte) (*plan.Plan, error) {
+		return decode[plan.Plan](planKey(name), value)
+	})
 }
 
 // Standings returns what terms are made of, in the order of the plans' names, nil where there is no such plan.
 func (s *Store) Standings(ctx context.Context, names []plan.Name) ([]*plan.Standing, error) {
-	return getAll[plan.Standing](ctx, s, standings, names)
+	return getAll(ctx, s, names, standingKey, parseStanding)
 }
 
-// getAll reads what a collection holds of plans.
-func getAll[T any](ctx context.Context, s *Store, collection string, names []plan.Name) ([]*T, error) {
+// getAll reads what is under a key of each plan, with parse, in the order of their names.
+func getAll[T any](
+	ctx context.Context, s *Store, names []plan.Name, key func(plan.Name) store.Key, parse func(plan.Name, []byte) (*T, error),
+) ([]*T, error) {
 	found := make([]*T, len(names))
 	byPartition := map[store.Partition][]int{}
 	for i, n := range names {
@@ -80,14 +84,14 @@ func getAll[T any](ctx context.Context, s *Store, collection string, names []pla
 		group.Go(func() error {
 			keys := make([]store.Key, len(indexes))
 			for i, index := range indexes {
-				keys[i] = store.Key{Collection: collection, ID: id(names[index])}
+				keys[i] = key(names[index])
 			}
 			values, err := s.db.Get(ctx, p, keys...)
 			for i, value := range values {
 				if value == nil {
 					continue
 				}
-				if found[indexes[i]], err = decode[T](keys[i], value); err != nil {
+				if found[indexes[i]], err = parse(names[indexes[i]], value); err != nil {
 					return err
 				}
 			}
@@ -168,10 +172,9 @@ func write(b *store.Batch, before []store.Key, p *plan.Plan) error {
 		return err
 	}
 	b.Put(planKey(p.Name), data)
-	if data, err = encode(p.Standing()); err != nil {
+	if err := putStanding(b, p); err != nil {
 		return err
 	}
-	b.Put(standingKey(p.Name), data)
 	for _, event := range p.Pending.Events {
 		if data, err = encode(event); err != nil {
 			return err
