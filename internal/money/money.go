@@ -28,7 +28,7 @@ func New(currency string, amount decimal.Decimal) Money {
 }
 
 // Zero is nothing of a currency.
-func Zero(currency string) Money { return Money{Currency: currency} }
+func Zero(currency string) Money { return FromMinor(currency, 0) }
 
 // Parse reads a decimal number such as "-12.50" as an amount of a currency.
 // It checks neither the currency nor the precision; Check does.
@@ -81,6 +81,9 @@ func (m Money) Add(other Money) Money { return New(m.Currency, m.Amount.Add(othe
 
 // Sub returns m − other, which are of one currency.
 func (m Money) Sub(other Money) Money { return New(m.Currency, m.Amount.Sub(other.Amount)) }
+
+// Cmp is -1, 0 or 1 as m is below, the same as or above other, which is of the same currency.
+func (m Money) Cmp(other Money) int { return m.Amount.Cmp(other.Amount) }
 
 // Sign is -1, 0 or 1.
 func (m Money) Sign() int { return m.Amount.Sign() }

@@ -157,7 +157,7 @@ func (db *DB) build(p store.Partition, b *store.Batch) (built *pebble.Batch, err
 	}()
 	conditions := b.Conditions()
 	part := &db.partitions[p]
-	part.order = inOrder(part.order, len(conditions), func(i int) store.Key { return conditions[i].Key })
+	part.order = inOrder(part.order, len(conditions), func(i int) *store.Key { return &conditions[i].Key })
 	for _, i := range part.order {
 		c := &conditions[i]
 		value, err := r.get(c.Key)
@@ -173,7 +173,7 @@ func (db *DB) build(p store.Partition, b *store.Batch) (built *pebble.Batch, err
 	}
 	built = db.pebble.NewBatch()
 	writes := b.Writes()
-	part.order = inOrder(part.order, len(writes), func(i int) store.Key { return writes[i].Key })
+	part.order = inOrder(part.order, len(writes), func(i int) *store.Key { return &writes[i].Key })
 	if err := part.write(built, r, writes); err != nil {
 		// Of several reasons to fail, the one is told that comes first in the batch.
 		slices.Sort(part.order)
@@ -187,14 +187,20 @@ func (db *DB) build(p store.Partition, b *store.Batch) (built *pebble.Batch, err
 
 // inOrder returns the places of n keys in the order in which Pebble has them, equal ones in theirs. Pebble finds its way
 // from a key to the next one faster than to any.
-func inOrder(order []int, n int, key func(i int) store.Key) []int {
+func inOrder(order []int, n int, key func(i int) *store.Key) []int {
 	order = order[:0]
 	for i := range n {
 		order = append(order, i)
 	}
-	slices.SortStableFunc(order, func(i, j int) int {
+	slices.SortFunc(order, func(i, j int) int {
 		a, b := key(i), key(j)
-		return cmp.Or(strings.Compare(a.Collection, b.Collection), strings.Compare(a.ID, b.ID))
+		if c := strings.Compare(a.Collection, b.Collection); c != 0 {
+			return c
+		}
+		if c := strings.Compare(a.ID, b.ID); c != 0 {
+			return c
+		}
+		return i - j
 	})
 	return order
 }

@@ -28,7 +28,7 @@ func (t Terms) Statement(totals Totals) Statement {
 		counted = money.Zero(t.Currency)
 	}
 	payable := counted
-	if limit.Sub(counted).Sign() < 0 {
+	if limit.Cmp(counted) < 0 {
 		payable = limit
 	}
 	return Statement{

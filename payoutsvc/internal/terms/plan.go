@@ -98,11 +98,14 @@ func (c *Client) ask(ctx context.Context, plans []string, answers map[string]led
 		if err != nil {
 			return err
 		}
-		for _, plan := range part {
-			answers[plan] = ledger.PlanTerms{Err: fault.New(fault.NotFound, "PLAN_NOT_FOUND", "there is no plan %s", plan).With("plan", plan)}
-		}
 		for _, wire := range response.GetPlanTerms() {
 			answers[wire.GetPlan()] = c.answer(wire)
+		}
+		for _, plan := range part {
+			if answer := answers[plan]; answer.Terms.Plan == "" && answer.Err == nil {
+				answer.Err = fault.New(fault.NotFound, "PLAN_NOT_FOUND", "there is no plan %s", plan).With("plan", plan)
+				answers[plan] = answer
+			}
 		}
 	}
 	return nil
