@@ -5,6 +5,7 @@ package store
 type Batch struct {
 	conditions []Condition
 	writes     []Write
+	readAt     uint64
 }
 
 // A Condition is what a key must hold for a batch to be applied.
@@ -43,6 +44,13 @@ func (b *Batch) RequireAbsent(key Key) {
 	b.Require(key, nil)
 }
 
+// ReadAt says that the value of every condition is what a Get or Scan returned that was called after DB.Version had returned
+// version. Where nothing was committed since, all of them hold, and the engine need not look. 0 says nothing.
+func (b *Batch) ReadAt(version uint64) { b.readAt = version }
+
+// Version returns what ReadAt was told. It is for engines.
+func (b *Batch) Version() uint64 { return b.readAt }
+
 // Put sets the value of key. A nil value is stored as an empty one.
 func (b *Batch) Put(key Key, value []byte) {
 	b.writes = append(b.writes, Write{Kind: WritePut, Key: key, Value: value})
@@ -68,7 +76,7 @@ func (b *Batch) Len() int { return len(b.writes) }
 func (b *Batch) Reset() {
 	clear(b.conditions)
 	clear(b.writes)
-	b.conditions, b.writes = b.conditions[:0], b.writes[:0]
+	b.conditions, b.writes, b.readAt = b.conditions[:0], b.writes[:0], 0
 }
 
 // Conditions returns the conditions in the order in which they were added. It is for engines, which

@@ -32,6 +32,7 @@ type Read struct {
 func Update(ctx context.Context, db DB, read Read, fn func(values [][]byte, b *Batch) error) error {
 	var b Batch
 	return Retry(ctx, func() error {
+		version := db.Version(read.Partition)
 		values, err := db.Get(ctx, read.Partition, read.Keys...)
 		if err != nil {
 			return err
@@ -43,6 +44,7 @@ func Update(ctx context.Context, db DB, read Read, fn func(values [][]byte, b *B
 		for i, key := range read.Keys {
 			b.Require(key, values[i])
 		}
+		b.ReadAt(version)
 		return db.Commit(ctx, read.Partition, &b)
 	})
 }

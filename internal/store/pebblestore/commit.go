@@ -99,6 +99,7 @@ func (db *DB) start(p store.Part) (handedOver, error) {
 		return handedOver{}, err
 	}
 	part.last = &commit{done: make(chan struct{})}
+	part.commits.Add(1)
 	part.memory.remember()
 	return handedOver{built: built, commit: part.last}, nil
 }
@@ -156,6 +157,9 @@ func (db *DB) build(p store.Partition, b *store.Batch) (built *pebble.Batch, err
 		}
 	}()
 	conditions := b.Conditions()
+	if b.Version() == db.Version(p) {
+		conditions = nil // nothing has changed since they were read
+	}
 	part := &db.partitions[p]
 	part.order = inOrder(part.order, len(conditions), func(i int) *store.Key { return &conditions[i].Key })
 	for _, i := range part.order {

@@ -29,7 +29,8 @@ type DB struct {
 // A partition's lock makes its commits one step each, and its reads one moment.
 type partition struct {
 	sync.RWMutex
-	last *commit // the newest commit handed to Pebble; nil before the first
+	last    *commit       // the newest commit handed to Pebble; nil before the first
+	commits atomic.Uint64 // how many were; changed under the lock
 
 	// Under the lock for writing:
 	memory memory
@@ -40,6 +41,14 @@ var _ store.DB = (*DB)(nil)
 
 // Partitions implements store.DB.
 func (db *DB) Partitions() int { return len(db.partitions) }
+
+// Version implements store.DB. It counts the partition's commits, from 1.
+func (db *DB) Version(p store.Partition) uint64 {
+	if int(p) >= len(db.partitions) {
+		return 0
+	}
+	return 1 + db.partitions[p].commits.Load()
+}
 
 // Close implements store.DB.
 func (db *DB) Close() error {

@@ -27,6 +27,9 @@ var _ store.DB = (*DB)(nil)
 // Partitions implements store.DB.
 func (db *DB) Partitions() int { return db.partitions }
 
+// Version implements store.DB: others may commit at any time, so there is none.
+func (db *DB) Version(store.Partition) uint64 { return 0 }
+
 // Close implements store.DB.
 func (db *DB) Close() error {
 	db.life.Lock()

@@ -178,6 +178,7 @@ func (p *part) step(ctx context.Context) (last bool, err error) {
 // far the run has come. Rule R2.
 func (p *part) page(ctx context.Context) (last bool, err error) {
 	l := p.Ledger
+	version := l.db.Version(p.partition)
 	progress, stored, err := l.partProgress(ctx, p.partition, p.key, p.run.Generation)
 	if err != nil {
 		return false, err
@@ -216,5 +217,6 @@ func (p *part) page(ctx context.Context) (last bool, err error) {
 		return false, err
 	}
 	b.Put(p.key.progress(), value)
+	b.ReadAt(version)
 	return progress.Done, l.db.Commit(ctx, p.partition, &b)
 }
