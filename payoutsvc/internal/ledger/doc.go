@@ -10,8 +10,8 @@
 //	earned            {mpn_id}/{plan}/{yyyy-mm}          counter: what the month's earnings add up to, in minor units
 //	paid              {mpn_id}/{plan}/{yyyy-mm}          what payouts hold for the month, in minor units
 //	unsettled         {program}/{yyyy-mm}/{mpn_id}/{plan}  nothing: the month may have something due
-//	payouts           {mpn_id}/{plan}/{pay date}         JSON of payout.Payout
-//	payouts_by_state  {state}/{pay date}/{mpn_id}/{plan} the same, to be found by state and pay date
+//	payouts           {mpn_id}/{plan}/{pay date}         state, names, amount, times, lines, reference, failure reason
+//	payouts_by_state  {state}/{pay date}/{mpn_id}/{plan} nothing: where to find payouts by state and pay date
 //	runs              {program}/{pay date}               JSON of Run
 //	run_progress      {program}/{pay date}               JSON of how far the run is in this partition
 //	runs_unfinished   {program}/{pay date}               nothing: the run is to be resumed
@@ -21,6 +21,11 @@
 // where they are not whole:
 //
 //	-1250 USD 2026-04 1777616999.500000000 1777617001 reversal of order 17
+//
+// In a payout, a line is what the month earned, its limit and what is paid, in
+// minor units; the length of the reference, in bytes, tells it from the reason:
+//
+//	PAID 2026-06-15 contoso/azure.coop.fy26 azure USD 450000 1781481600 1781481600 2026-04:1300000:1000000:400000,2026-05:50000:1000000:50000 6 bank 7
 //
 // What always holds:
 //

@@ -3,6 +3,7 @@ package ledger
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -12,6 +13,9 @@ import (
 	"github.com/incentives-dev/incentives/payoutsvc/internal/payout"
 )
 
+// usualPayout is how many bytes a payout of one or two months takes, or a little more.
+const usualPayout = 192
+
 // appendPayout appends the stored form of a payout of a plan with an id, {mpn_id}/{plan}. It fails where an amount is no int64
 // of minor units.
 func appendPayout(b []byte, plan string, p *payout.Payout) ([]byte, error) {
@@ -19,6 +23,7 @@ func appendPayout(b []byte, plan string, p *payout.Payout) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	b = slices.Grow(b, usualPayout)
 	b = append(append(b, p.State...), ' ')
 	b = append(p.PayDate.Append(b), ' ')
 	b = append(append(b, plan...), ' ')

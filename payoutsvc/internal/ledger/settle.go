@@ -36,7 +36,7 @@ type settled struct {
 
 // A paidMonth is what payouts hold for a month.
 type paidMonth struct {
-	month payout.Month
+	key   store.Key
 	minor int64
 }
 
@@ -96,7 +96,7 @@ func (s *settled) settle(p page, terms PlanTerms) error {
 // setPaid works out what payouts hold once the plan has its payout.
 func (s *settled) setPaid(totals []payout.Totals) error {
 	lines := s.Payout.Lines
-	for _, total := range totals {
+	for i, total := range totals {
 		if len(lines) == 0 || lines[0].Month != total.Month {
 			continue
 		}
@@ -105,7 +105,8 @@ func (s *settled) setPaid(totals []payout.Totals) error {
 		if !fits {
 			return fault.New(fault.State, "PAYOUT_TOO_LARGE", "%s can't be held as paid for %s", held, total.Month)
 		}
-		s.paid, lines = append(s.paid, paidMonth{month: total.Month, minor: minor}), lines[1:]
+		key := s.keys[1+keysPerTotal*i+1]
+		s.paid, lines = append(s.paid, paidMonth{key: key, minor: minor}), lines[1:]
 	}
 	return nil
 }
@@ -122,10 +123,11 @@ func (s *settled) write(b *store.Batch, program string) {
 		b.Delete(markKey(program, month, s.plan))
 	}
 	for _, paid := range s.paid {
-		b.Put(paidKey(s.plan, paid.month), strconv.AppendInt(nil, paid.minor, 10))
+		b.Put(paid.key, strconv.AppendInt(nil, paid.minor, 10))
 	}
 	if s.Payout != nil {
-		putPayout(b, s.plan, s.Payout, s.value)
+		b.Put(s.keys[0], s.value)
+		b.Put(stateKey(s.Payout.State, s.Payout.PayDate, s.plan), nil)
 	}
 }
 

@@ -24,7 +24,10 @@ func (s *Server) BatchGetPlanTerms(ctx context.Context, request *planv1.BatchGet
 	}
 	names := make([]plan.Name, len(request.GetPlans()))
 	for i, name := range request.GetPlans() {
-		names[i] = planName(v.At("plans", i), "", name)
+		var err error
+		if names[i], err = plan.ParseName(name); err != nil {
+			names[i] = planName(v.At("plans", i), "", name)
+		}
 	}
 	if err := v.Err(); err != nil {
 		return nil, err

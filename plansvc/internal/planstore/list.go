@@ -68,11 +68,7 @@ func (s *Store) byName(ctx context.Context, q Query, page listing.Page) ([]*plan
 	return s.byIndex(ctx, q, page, collection, prefix)
 }
 
-// indexRounds is how often a page goes back to the index for more, where a
-// filter drops what it found there.
-const indexRounds = 10
-
-func (s *Store) byIndex(ctx context.Context, q Query, page listing.Page, collection, prefix string) (found []*plan.Plan, after string, err error) {
+func (s *Store) byIndex(ctx context.Context, q Query, page listing.Page, collection, prefix string) ([]*plan.Plan, string, error) {
 	l := listing.Query[plan.Name]{DB: s.db, Partitions: listing.All(s.db), Collection: collection, Prefix: prefix, Page: page}
 	l.Read = func(e store.Entry) (plan.Name, bool, error) {
 		partner, planID, _ := strings.Cut(strings.TrimPrefix(e.ID, prefix), "/")
@@ -82,28 +78,12 @@ func (s *Store) byIndex(ctx context.Context, q Query, page listing.Page, collect
 	if page.After != "" {
 		l.Page.After = prefix + page.After
 	}
-	for range indexRounds {
-		l.Page.Size = page.Size - len(found)
-		names, next, err := listing.List(ctx, l)
-		if err != nil {
-			return nil, "", err
-		}
+	found, after, err := listing.ByIndex(ctx, l, func(names []plan.Name) ([]*plan.Plan, error) {
 		candidates, err := s.Plans(ctx, names)
-		if err != nil {
-			return nil, "", err
-		}
-		for _, p := range candidates {
-			// It may have moved on since the index was read.
-			if p != nil && q.Filter.Match(valuesOf(p)) {
-				found = append(found, p)
-			}
-		}
-		l.Page.After, after = next, strings.TrimPrefix(next, prefix)
-		if after == "" || len(found) == page.Size {
-			break
-		}
-	}
-	return found, after, nil
+		// One may have moved on since the index was read.
+		return slices.DeleteFunc(candidates, func(p *plan.Plan) bool { return p == nil || !q.Filter.Match(valuesOf(p)) }), err
+	})
+	return found, strings.TrimPrefix(after, prefix), err
 }
 
 // ordered lists a page by another order: of all that follow the cursor, the first.

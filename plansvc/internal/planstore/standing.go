@@ -17,8 +17,8 @@ import (
 func appendStanding(b []byte, s *plan.Standing) ([]byte, error) {
 	b = append(append(b, s.State...), ' ')
 	b = append(append(b, s.CurrencyCode...), ' ')
-	if !s.FirstSubmitTime.IsZero() {
-		b = s.FirstSubmitTime.UTC().AppendFormat(b, time.RFC3339Nano)
+	if t := s.FirstSubmitTime; !t.IsZero() {
+		b = strconv.AppendInt(append(strconv.AppendInt(b, t.Unix(), 10), '.'), int64(t.Nanosecond()), 10)
 	}
 	for _, limit := range s.Limits {
 		minor, fits := limit.Amount.Minor()
@@ -51,7 +51,7 @@ func readStanding(name plan.Name, value string) (*plan.Standing, error) {
 	s := &plan.Standing{Name: name, State: plan.State(state), CurrencyCode: currency}
 	var err error
 	if submitted != "" {
-		if s.FirstSubmitTime, err = time.Parse(time.RFC3339Nano, submitted); err != nil {
+		if s.FirstSubmitTime, err = readTime(submitted); err != nil {
 			return nil, err
 		}
 	}
@@ -70,6 +70,17 @@ func readStanding(name plan.Name, value string) (*plan.Standing, error) {
 		s.Limits = append(s.Limits, plan.Limit{EffectiveMonth: effective, Amount: money.FromMinor(currency, minor)})
 	}
 	return s, nil
+}
+
+// readTime reads {seconds since 1970}.{nanoseconds}.
+func readTime(text string) (time.Time, error) {
+	whole, fraction, _ := strings.Cut(text, ".")
+	seconds, err := strconv.ParseInt(whole, 10, 64)
+	if err != nil {
+		return time.Time{}, err
+	}
+	nanos, err := strconv.ParseUint(fraction, 10, 32)
+	return time.Unix(seconds, int64(nanos)).UTC(), err
 }
 
 func putStanding(b *store.Batch, p *plan.Plan) error {
