@@ -36,7 +36,7 @@ const (
 const (
 	tablesToCompact = 8
 	tablesToStop    = 20
-	tableSize       = 16 << 20
+	tableSize       = 4 << 20
 )
 
 // Options say how to open a store. The zero value opens what is there, or creates a store with
