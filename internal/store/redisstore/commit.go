@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"math"
-	"slices"
 	"strconv"
 
 	"github.com/incentives-dev/incentives/internal/store"
@@ -57,22 +56,22 @@ func verdict(answer any) int64 {
 type plan struct {
 	collections []string
 	parts       map[string]*part
-	adds        []add
+	adds        []addition
 	// impossible is why the batch can't be applied, whatever is stored, unless it fails before: then it is tried as
 	// far as that, and what it adds is taken back.
 	impossible error
 }
 
-// An add adds to a counter that the batch has not put or deleted before.
-type add struct {
-	part  *part
-	id    string
-	delta int64
+// An addition adds to counters of one collection that the batch has not put or deleted before.
+type addition struct {
+	in     *part
+	ids    []string
+	deltas []int64
 }
 
 // A part is what a plan does in one collection.
 type part struct {
-	place  int // of its hash in KEYS of commit.lua
+	place  int // of its hash in KEYS of commit.lua, which begin with two others
 	absent []string
 	equal  []string
 	values [][]byte // that equal have
@@ -131,7 +130,7 @@ func (p *plan) write(in *part, w *store.Write) error {
 	last := in.final[w.Key.ID]
 	if w.Kind == store.WriteAdd {
 		if last == nil {
-			p.adds = append(p.adds, add{part: in, id: w.Key.ID, delta: w.Delta})
+			p.add(in, w)
 			return nil
 		}
 		return last.add(w.Delta)
@@ -143,6 +142,17 @@ func (p *plan) write(in *part, w *store.Write) error {
 	}
 	*last = write{deleted: w.Kind == store.WriteDelete, value: w.Value}
 	return nil
+}
+
+// add takes in an addition, with the one before if that is to the same collection.
+func (p *plan) add(in *part, w *store.Write) {
+	last := len(p.adds) - 1
+	if last < 0 || p.adds[last].in != in {
+		p.adds = append(p.adds, addition{in: in})
+		last++
+	}
+	a := &p.adds[last]
+	a.ids, a.deltas = append(a.ids, w.Key.ID), append(a.deltas, w.Delta)
 }
 
 // add adds to what was put or deleted before in the same batch.
@@ -178,7 +188,10 @@ func (p *plan) call(db *DB, at store.Partition) call {
 	}
 	c.args = append(c.args, len(p.adds))
 	for _, a := range p.adds {
-		c.args = append(c.args, a.part.place, a.id, a.delta)
+		c.args = appendStrings(append(c.args, a.in.place, len(a.ids)), a.ids)
+		for _, delta := range a.deltas {
+			c.args = append(c.args, delta)
+		}
 	}
 	if p.impossible != nil {
 		c.args = append(c.args, 0)
@@ -192,19 +205,23 @@ func (p *plan) call(db *DB, at store.Partition) call {
 }
 
 func (p *part) appendWrites(args []any) []any {
-	deleted := func(id string) bool { return p.final[id].deleted }
-	puts := slices.DeleteFunc(slices.Clone(p.order), deleted)
-	args = append(args, len(puts))
-	for _, id := range puts {
-		args = append(args, id, p.final[id].value)
-	}
-	args = append(args, len(p.order)-len(puts))
+	var marked, put, deleted []string
 	for _, id := range p.order {
-		if deleted(id) {
-			args = append(args, id)
+		switch w := p.final[id]; {
+		case w.deleted:
+			deleted = append(deleted, id)
+		case len(w.value) == 0:
+			marked = append(marked, id)
+		default:
+			put = append(put, id)
 		}
 	}
-	return args
+	args = appendStrings(append(args, len(marked)), marked)
+	args = append(args, len(put))
+	for _, id := range put {
+		args = append(args, id, p.final[id].value)
+	}
+	return appendStrings(append(args, len(deleted)), deleted)
 }
 
 func appendStrings(args []any, texts []string) []any {

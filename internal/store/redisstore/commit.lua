@@ -4,10 +4,11 @@
 --       values and the sorted set of its ids.
 -- ARGV  1. for each collection: a count, and so many ids that have to be absent;
 --                               a count, so many ids, and the values that they have to have.
---       2. a count, and so many triples in the order of the batch: the place of a hash in KEYS, an id, and what to add
---          to its counter.
+--       2. in the order of the batch, a count, and so many times: the place of a hash in KEYS, a count, so many ids, and what to
+--          add to the counter of each.
 --       3. 1 to go on, 0 to take back what was added and write nothing.
---       4. for each collection: a count, and so many pairs of an id and the value to put;
+--       4. for each collection: a count, and so many ids to put an empty value under;
+--                               a count, and so many pairs of an id and the value to put;
 --                               a count, and so many ids to delete.
 -- Returns 0 applied, 1 a condition does not hold, 2 a value that was to be added to is no number, 3 it would overflow.
 
@@ -56,57 +57,149 @@ for k = 3, #KEYS, 2 do
   end
 end
 
--- Adding comes before all other writes, since it alone can fail, and is taken back then.
-local added = {}
-local fresh = {}
-
-local function take_back()
-  for i = #added, 1, -1 do
-    local a = added[i]
-    if a.before then
-      redis.call('HSET', a.key, a.id, a.before)
-    else
-      redis.call('HDEL', a.key, a.id)
-    end
+local function index(k, ids)
+  local members = {}
+  for i = 1, #ids do
+    members[2 * i - 1] = 0
+    members[2 * i] = ids[i]
+  end
+  for from = 1, #members, CHUNK do
+    redis.call('ZADD', KEYS[k + 1], unpack(members, from, math.min(from + CHUNK - 1, #members)))
   end
 end
 
-for _ = 1, count() do
-  local k, id, delta = tonumber(ARGV[at]), ARGV[at + 1], ARGV[at + 2]
-  at = at + 3
-  local before = redis.call('HGET', KEYS[k], id)
-  local answer = redis.pcall('HINCRBY', KEYS[k], id, delta)
-  if type(answer) == 'table' and answer.err then
-    take_back()
-    if string.find(answer.err, 'overflow', 1, true) then
-      return 3
-    elseif string.find(answer.err, 'not an integer', 1, true) then
-      return 2
+-- Adding comes before all other writes, since it alone can fail. Lua counts exactly up to 2^53, so most sums are worked out
+-- here, and written with one command.
+
+local function plain(number)
+  return #number <= 15 and (number == '0' or string.find(number, '^%-?[1-9]%d*$'))
+end
+
+local additions = count()
+local first = at -- of them
+local plainly = true
+local added, new, seen = {}, {}, {} -- by place: pairs of an id and a sum, ids that are new, ids
+
+local function add_up(k, n)
+  runs(n, function(from, till)
+    for i, before in ipairs(redis.call('HMGET', KEYS[k], unpack(ARGV, from, till))) do
+      local id, delta = ARGV[from + i - 1], ARGV[n + from + i - 1]
+      if not before then
+        before = '0'
+        table.insert(new[k], id)
+      end
+      if seen[k][id] or not plain(before) or not plain(delta) then
+        plainly = false -- which the rest cannot change
+        return
+      end
+      seen[k][id] = true
+      table.insert(added[k], id)
+      table.insert(added[k], string.format('%d', before + delta))
     end
-    return redis.error_reply(answer.err)
-  end
-  added[#added + 1] = { key = KEYS[k], id = id, before = before }
-  if not before then
-    fresh[#fresh + 1] = { KEYS[k + 1], id }
-  end
+  end)
 end
-if count() == 0 then
-  take_back()
-  return 0
-end
-for i = 1, #fresh do
-  redis.call('ZADD', fresh[i][1], 0, fresh[i][2])
+
+local function each_addition(add)
+  at = first
+  for _ = 1, additions do
+    local k = count()
+    local n = count()
+    local ids = at
+    add(k, n)
+    at = ids + 2 * n
+  end
 end
 
 for k = 3, #KEYS, 2 do
+  added[k], new[k], seen[k] = {}, {}, {}
+end
+each_addition(add_up)
+local going_on = count() == 1
+local after = at
+
+if plainly and going_on then
+  for k = 3, #KEYS, 2 do
+    for from = 1, #added[k], CHUNK do
+      redis.call('HSET', KEYS[k], unpack(added[k], from, math.min(from + CHUNK - 1, #added[k])))
+    end
+    index(k, new[k])
+  end
+else
+  local done = {}
+  local function take_back()
+    for i = #done, 1, -1 do
+      local a = done[i]
+      if a.before then
+        redis.call('HSET', a.key, a.id, a.before)
+      else
+        redis.call('HDEL', a.key, a.id)
+      end
+    end
+  end
+  for k = 3, #KEYS, 2 do
+    new[k] = {}
+  end
+  local failure
+  each_addition(function(k, n)
+    for i = at, at + n - 1 do
+      if failure then
+        return
+      end
+      local id = ARGV[i]
+      local before = redis.call('HGET', KEYS[k], id)
+      local answer = redis.pcall('HINCRBY', KEYS[k], id, ARGV[i + n])
+      if type(answer) == 'table' and answer.err then
+        failure = answer.err
+      else
+        table.insert(done, { key = KEYS[k], id = id, before = before })
+        if not before then
+          table.insert(new[k], id)
+        end
+      end
+    end
+  end)
+  if failure then
+    take_back()
+    if string.find(failure, 'overflow', 1, true) then
+      return 3
+    elseif string.find(failure, 'not an integer', 1, true) then
+      return 2
+    end
+    return redis.error_reply(failure)
+  end
+  if not going_on then
+    take_back()
+    return 0
+  end
+  for k = 3, #KEYS, 2 do
+    index(k, new[k])
+  end
+end
+at = after
+
+for k = 3, #KEYS, 2 do
+  -- Most of what is marked with an empty value is marked already.
+  local marks, values = {}, {}
+  runs(count(), function(from, till)
+    for i, value in ipairs(redis.call('HMGET', KEYS[k], unpack(ARGV, from, till))) do
+      if value ~= '' then
+        marks[#marks + 1] = ARGV[from + i - 1]
+        values[#values + 1] = marks[#marks]
+        values[#values + 1] = ''
+      end
+    end
+  end)
+  for from = 1, #values, CHUNK do
+    redis.call('HSET', KEYS[k], unpack(values, from, math.min(from + CHUNK - 1, #values)))
+  end
+  index(k, marks)
   runs(2 * count(), function(from, till) -- a run is even, so it ends with a pair
     redis.call('HSET', KEYS[k], unpack(ARGV, from, till))
-    local members = {}
+    local ids = {}
     for i = from, till, 2 do
-      members[#members + 1] = 0
-      members[#members + 1] = ARGV[i]
+      ids[#ids + 1] = ARGV[i]
     end
-    redis.call('ZADD', KEYS[k + 1], unpack(members))
+    index(k, ids)
   end)
   runs(count(), function(from, till)
     redis.call('HDEL', KEYS[k], unpack(ARGV, from, till))
