@@ -249,12 +249,12 @@ func TestR2_ThreeWorkersAtOnce(t *testing.T) {
 
 // A run over more plans than one commit takes goes on after the last page that was committed.
 func TestR2_ResumesAfterTheLastPage(t *testing.T) {
-	const count, page, payDate = 600, 256, "2026-05-15"
+	const count, page, payDate = 2_400, 1_000, "2026-05-15"
 	onEach(t, func(t *testing.T, db store.DB) {
 		w := newWorld(t, db, "azure")
 		var entries []ledger.Entry
 		for i := range count {
-			entries = append(entries, w.entry(w.planOf("contoso", fmt.Sprintf("f%03d", i), 100_00), "", "2026-04", int64(i+1)))
+			entries = append(entries, w.entry(w.planOf("contoso", fmt.Sprintf("f%04d", i), 100_00), "", "2026-04", int64(i+1)))
 		}
 		w.record(entries...)
 		if run := w.start(payDate); run.PlansTotal != count || run.PlansDone != 0 || run.State != ledger.Running {
@@ -285,12 +285,12 @@ func TestR2_ResumesAfterTheLastPage(t *testing.T) {
 			t.Errorf("resumed: %d plans done, %d paid %s, terms of %d read; want %d, the terms of %d",
 				run.PlansDone, run.PayoutsCount, run.PaidTotals, asked, count, count-2*page)
 		}
-		payouts, _, err := w.ledger.Payouts(t.Context(), ledger.PayoutsQuery{Partner: "contoso", Page: listing.Page{Size: 1000}})
+		payouts, _, err := w.ledger.Payouts(t.Context(), ledger.PayoutsQuery{Partner: "contoso", Page: listing.Page{Size: count}})
 		if err != nil || len(payouts) != count {
 			t.Errorf("%d payouts, %v; want %d", len(payouts), err, count)
 		}
 		for i, p := range payouts {
-			if !p.Amount.Equal(usd(int64(i+1))) || !strings.Contains(p.Plan, fmt.Sprintf("f%03d", i)) {
+			if !p.Amount.Equal(usd(int64(i+1))) || !strings.Contains(p.Plan, fmt.Sprintf("f%04d", i)) {
 				t.Errorf("payout %d is %s for %s", i, p.Amount, p.Plan)
 			}
 		}

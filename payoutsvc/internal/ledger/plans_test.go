@@ -23,7 +23,7 @@ type plans struct {
 func (p *plans) PlanTerms(ctx context.Context, names []string) ([]ledger.PlanTerms, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	const most = 256
+	const most = 1000
 	if len(names) == 0 || len(names) > most {
 		return nil, errors.New("asked for terms of no plan, or too many")
 	}

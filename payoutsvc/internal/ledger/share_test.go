@@ -14,17 +14,17 @@ import (
 	"github.com/incentives-dev/incentives/payoutsvc/internal/ledger"
 )
 
-// begun is a run of 300 plans of contoso, and one of each of 20 other partners. A
+// begun is a run of 1,200 plans of contoso, and one of each of 20 other partners. A
 // worker has begun it, by its own clock, and has died when it had done a page of contoso's.
 func begun(t *testing.T, db store.DB, name string, clock time.Duration) *world {
 	t.Helper()
 	w := newWorld(t, db, "azure")
 	var entries []ledger.Entry
-	for i := range 300 {
-		entries = append(entries, w.entry(w.planOf("contoso", fmt.Sprintf("f%03d", i), 100_00), "", "2026-04", 1_00))
+	for i := range 1_200 {
+		entries = append(entries, w.entry(w.planOf("contoso", fmt.Sprintf("f%04d", i), 100_00), "", "2026-04", 1_00))
 	}
 	home := store.PartitionOf("contoso", few)
-	for i := 0; len(entries) < 320; i++ {
+	for i := 0; len(entries) < 1_220; i++ {
 		if partner := fmt.Sprint("p", i); store.PartitionOf(partner, few) != home {
 			entries = append(entries, w.entry(w.plan(partner, 100_00), "", "2026-04", 1_00))
 		}
@@ -53,8 +53,8 @@ func begun(t *testing.T, db store.DB, name string, clock time.Duration) *world {
 	if _, err := dies.Work(t.Context(), w.runName("2026-05-15")); !errors.Is(err, errEnded) {
 		t.Fatalf("a worker that dies after a page: %v", err)
 	}
-	if run, err := w.ledger.Run(t.Context(), w.runName("2026-05-15")); err != nil || run.PlansDone != 256 || run.PlansTotal != 320 {
-		t.Fatalf("%d of %d plans are done, %v; want 256 of 320", run.PlansDone, run.PlansTotal, err)
+	if run, err := w.ledger.Run(t.Context(), w.runName("2026-05-15")); err != nil || run.PlansDone != 1_000 || run.PlansTotal != 1_220 {
+		t.Fatalf("%d of %d plans are done, %v; want 1000 of 1220", run.PlansDone, run.PlansTotal, err)
 	}
 	return w
 }
@@ -80,8 +80,8 @@ func TestR2_LeftToTheOneThatIsAtIt(t *testing.T) {
 				w := begun(t, db, test.first, test.clock)
 				w.name = test.second
 				run := w.run("2026-05-15")
-				if run.PlansDone != 320 || run.PayoutsCount != 320 || !run.PaidTotals[0].Equal(usd(320_00)) {
-					t.Errorf("the run is %+v, want 320 payouts of 320.00 together", run)
+				if run.PlansDone != 1_220 || run.PayoutsCount != 1_220 || !run.PaidTotals[0].Equal(usd(1_220_00)) {
+					t.Errorf("the run is %+v, want 1220 payouts of 1220.00 together", run)
 				}
 				if waited := time.Duration(w.waited.Load()); waited < test.least || waited > test.most {
 					t.Errorf("the second has waited %s, want %s to %s", waited, test.least, test.most)
@@ -108,10 +108,10 @@ func TestR2_SharedOut(t *testing.T) {
 			return err
 		}
 		run, err := second.Work(t.Context(), w.runName("2026-05-15"))
-		if err != nil || run.PayoutsCount != 320 || run.State != ledger.Succeeded {
-			t.Errorf("the run is %+v, %v; want 320 payouts, by both", run, err)
+		if err != nil || run.PayoutsCount != 1_220 || run.State != ledger.Succeeded {
+			t.Errorf("the run is %+v, %v; want 1220 payouts, by both", run, err)
 		}
-		if diff := cmp.Diff([]int64{256 + 20}, done); diff != "" {
+		if diff := cmp.Diff([]int64{1_000 + 20}, done); diff != "" {
 			t.Errorf("how many plans were done when the second waited (-want +got):\n%s", diff)
 		}
 	})

@@ -15,10 +15,11 @@ import (
 )
 
 const (
-	// parallelPartitions is how many partitions a run works at once.
-	parallelPartitions = 8
-	// pageSize is how many plans are settled in one commit.
-	pageSize = 256
+	// parallelPartitions is how many partitions are worked at once. More of them make a run on Pebble dearer, since what
+	// it writes then lies further apart.
+	parallelPartitions = 4
+	// pageSize is how many plans are settled in one commit: as many as plansvc tells the terms of in one call.
+	pageSize = 1000
 	// conflictsPerSize is after how many conflicts in a row a page gets smaller,
 	// so that a run comes through beside any amount of recording.
 	conflictsPerSize = 3

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -294,14 +295,16 @@ func TestR5_WatchPayoutRun(t *testing.T) {
 // Progress is told while a run is at work, page by page.
 func TestR5_WatchTellsProgress(t *testing.T) {
 	in(t, func(t *testing.T, o *office) {
-		const plans = 3 * 256 * 4 // a run does 256 at once, in each of four partitions
+		const plans = 3 * 1000 * 4 // a run does 1,000 at once, in each of four partitions
 		var batch []*payoutv1.Earning
 		for i := range plans {
 			name := fmt.Sprintf("partners/p%d/plans/azure.coop.fy26", i)
 			o.plansvc.SetPlan(approved(name))
 			batch = append(batch, earning(name, "a", 1))
 		}
-		o.earn(t, batch...)
+		for some := range slices.Chunk(batch, 5000) {
+			o.earn(t, some...)
+		}
 		o.plansvc.Asked()
 		o.plansvc.Before(func(ctx context.Context) error {
 			if o.plansvc.Asked() == nil {
