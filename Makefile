@@ -53,6 +53,11 @@ cover: ## check how much of the rules the tests of their packages run
 	echo "$$figures" | awk -v least=$(COVERAGE) '{ for (i = 1; i < NF; i++) if ($$i == "coverage:" && $$(i+1)+0 < least) \
 		{ print $$2 ": less than " least "% of its statements are tested"; low = 1 } } END { exit low }'
 
+# Whole deployments are measured with `incentives bench`; see docs/performance.md.
+.PHONY: bench
+bench: ## run the Go benchmarks of what is done most often
+	go test -run '^$$' -bench . -benchmem ./internal/money ./internal/store/pebblestore ./payoutsvc/internal/ledger
+
 # go test fuzzes one target of one package at a time. `-list` names a package's targets, then the package.
 .PHONY: fuzz
 fuzz: ## run each fuzz target for FUZZTIME (10s)

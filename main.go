@@ -7,7 +7,6 @@ import (
 	"context"
 	"os"
 	"os/signal"
-	"runtime/debug"
 	"syscall"
 	_ "time/tzdata" // so that a program's time zone is known on every machine
 
@@ -18,10 +17,6 @@ import (
 	"github.com/incentives-dev/incentives/internal/cli/serve"
 	"github.com/incentives-dev/incentives/internal/cli/storage"
 )
-
-// gcPercent spares the services a part of Go's garbage collection, for which they take at most about 100 MB more: what they
-// hold is little beside what they go through.
-const gcPercent = 200
 
 // commands are what there is to choose from.
 type commands struct {
@@ -42,9 +37,6 @@ type commands struct {
 }
 
 func main() {
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(gcPercent)
-	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // so that a second signal ends the process at once
 	os.Exit(cli.Run(ctx, &commands{}, os.Args[1:], cli.SystemConsole()))

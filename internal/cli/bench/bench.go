@@ -1,8 +1,8 @@
 // Package bench is the command `bench`: a load generator against a deployment, which says how fast that is. It works on
 // the plans that `bench plans` has written, and is for a deployment that is there for nothing else.
 //
-// What always holds: what is counted was acknowledged; what is generated is the same each time, so that the same command a
-// second time sends what is recorded already.
+// What always holds: what is counted was acknowledged; what `bench ingest` generates is the same each time, so that the same
+// command a second time sends what is recorded already, while `bench api record` records what is new.
 package bench
 
 import (

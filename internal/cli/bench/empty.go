@@ -2,6 +2,7 @@ package bench
 
 import (
 	"context"
+	"errors"
 	"io"
 	"log/slog"
 	"time"
@@ -54,7 +55,7 @@ func (emptyPayouts) RecordEarning(_ context.Context, request *payoutv1.RecordEar
 func (emptyPayouts) StreamEarnings(stream grpc.BidiStreamingServer[payoutv1.StreamEarningsRequest, payoutv1.StreamEarningsResponse]) error {
 	for {
 		request, err := stream.Recv()
-		if err == io.EOF { //nolint:errorlint // as gRPC returns it
+		if errors.Is(err, io.EOF) {
 			return nil
 		}
 		if err != nil {

@@ -31,6 +31,7 @@ func (c *payoutRun) Run(ctx context.Context, console *cli.Console) error {
 	}
 	defer conn.Close()
 	payouts := payoutv1.NewPayoutServiceClient(conn)
+	// On a console of its own, which shows no progress: that of the run is shown already.
 	m := newMeter(&cli.Console{In: console.In, Out: console.Out, Err: console.Err}, "run", -1)
 	run, err := payouts.CreatePayoutRun(ctx, &payoutv1.CreatePayoutRunRequest{Parent: "programs/" + sample.Program, PayoutRunId: c.PayDate})
 	if err == nil {
@@ -39,6 +40,7 @@ func (c *payoutRun) Run(ctx context.Context, console *cli.Console) error {
 	if err == nil && run.GetState() != payoutv1.PayoutRun_SUCCEEDED {
 		err = fmt.Errorf("the run is %s, with %d failures", run.GetState(), run.GetFailuresCount())
 	}
+	// What has earned since the run was started is paid, and not in its total.
 	m.count(max(run.GetPlansTotal(), run.GetPayoutsCount()), m.began, err)
 	return m.finish(c.JSON)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 )
@@ -76,13 +77,26 @@ func (db *DB) fly(node *redis.Client, l *line) {
 				inTime = append(inTime, s)
 			}
 		}
-		ctx, cancel := context.WithTimeout(context.Background(), callTime)
-		db.send(ctx, node, inTime)
-		cancel()
+		if len(inTime) > 0 {
+			ctx, cancel := context.WithDeadline(context.Background(), earliest(inTime))
+			db.send(ctx, node, inTime)
+			cancel()
+		}
 		for _, s := range sendings {
 			close(s.done)
 		}
 	}
+}
+
+// earliest is when the first of some sendings has to be through: none waits longer for being sent with others.
+func earliest(sendings []*sending) time.Time {
+	first := time.Now().Add(callTime)
+	for _, s := range sendings {
+		if deadline, ok := s.ctx.Deadline(); ok && deadline.Before(first) {
+			first = deadline
+		}
+	}
+	return first
 }
 
 // notSent is what an error before the sending is.
@@ -112,9 +126,6 @@ func (ls *lines) next(node *redis.Client, l *line) []*sending {
 
 // send sends calls in one pipeline, and sets what came of each.
 func (db *DB) send(ctx context.Context, node *redis.Client, sendings []*sending) {
-	if len(sendings) == 0 {
-		return
-	}
 	pipe := node.Pipeline()
 	answers := make([]*redis.Cmd, len(sendings))
 	for i, s := range sendings {

@@ -2,6 +2,7 @@ package ledger_test
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -75,7 +76,8 @@ func TestRunCostsWhatIsDue(t *testing.T) {
 	})
 }
 
-// Recording new earnings reads nothing, and commits once a partition.
+// Recording new earnings reads nothing, and commits once a partition. After
+// duplicates more are expected, so that they are not tried to be committed.
 func TestRecordCosts(t *testing.T) {
 	onEach(t, func(t *testing.T, db store.DB) {
 		w := newWorld(t, db, "azure")
@@ -92,14 +94,34 @@ func TestRecordCosts(t *testing.T) {
 		if diff := cmp.Diff(map[operation]int{commit: len(partitions)}, counted.made); diff != "" {
 			t.Errorf("calls for new earnings (-want +got):\n%s", diff)
 		}
-		counted.made = nil
-		for _, outcome := range w.ledger.Record(t.Context(), w.now, entries) {
-			if !outcome.Duplicate {
-				t.Errorf("recorded again: %+v, want a duplicate", outcome)
-			}
+		other := slices.Clone(entries)
+		for i := range other {
+			other[i].Earning.ID = fmt.Sprint("other", i)
 		}
-		if diff := cmp.Diff(map[operation]int{commit: len(partitions), get: len(partitions)}, counted.made); diff != "" {
-			t.Errorf("calls for duplicates (-want +got):\n%s", diff)
+		third := slices.Clone(entries)
+		for i := range third {
+			third[i].Earning.ID = fmt.Sprint("third", i)
+		}
+		for _, step := range []struct {
+			name      string
+			entries   []ledger.Entry
+			duplicate bool
+			want      map[operation]int
+		}{
+			{"duplicates", entries, true, map[operation]int{commit: len(partitions), get: len(partitions)}},
+			{"duplicates again", entries, true, map[operation]int{get: len(partitions)}},
+			{"new earnings after duplicates", other, false, map[operation]int{commit: len(partitions), get: len(partitions)}},
+			{"new earnings again", third, false, map[operation]int{commit: len(partitions)}},
+		} {
+			counted.made = nil
+			for _, outcome := range w.ledger.Record(t.Context(), w.now, step.entries) {
+				if outcome.Duplicate != step.duplicate || outcome.Err != nil {
+					t.Errorf("%s: %+v, want it recorded, a duplicate: %t", step.name, outcome, step.duplicate)
+				}
+			}
+			if diff := cmp.Diff(step.want, counted.made); diff != "" {
+				t.Errorf("calls for %s (-want +got):\n%s", step.name, diff)
+			}
 		}
 	})
 }

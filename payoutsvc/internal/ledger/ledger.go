@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"sync"
+	"sync/atomic"
 
 	"github.com/incentives-dev/incentives/internal/store"
 )
@@ -14,7 +15,8 @@ import (
 // for, besides the refusals that they name.
 type Ledger struct {
 	db         store.DB
-	recordings sync.Pool // of *recording: memory for another use
+	recordings sync.Pool   // of *recording: memory for another use
+	again      atomic.Bool // most of what was recorded last had been recorded before, so what comes next is likely to have been
 }
 
 // New is the ledger in a store.

@@ -114,6 +114,10 @@ func (l *Ledger) record(ctx context.Context, b batch, shares []share) {
 		r, _ := l.recordings.Get().(*recording) // it has no others
 		recordings[i] = r
 		r.begin(b, s)
+		if l.again.Load() {
+			r.err = r.judge(store.ErrConflict) // as the first attempt would come to
+			continue
+		}
 		if r.err = r.prepare(ctx); r.err == nil && r.writes.Len() > 0 {
 			parts, committing = append(parts, store.Part{Partition: r.partition, Batch: &r.writes}), append(committing, r)
 		}
@@ -122,7 +126,7 @@ func (l *Ledger) record(ctx context.Context, b batch, shares []share) {
 		committing[i].err = committing[i].judge(err)
 	}
 	var again errgroup.Group
-	for _, r := range committing {
+	for _, r := range recordings {
 		if errors.Is(r.err, store.ErrConflict) {
 			again.Go(func() error {
 				r.err = store.Retry(ctx, func() error { return r.attempt(ctx) })
@@ -131,9 +135,17 @@ func (l *Ledger) record(ctx context.Context, b batch, shares []share) {
 		}
 	}
 	_ = again.Wait() // never fails
+	all, duplicates := 0, 0
 	for _, r := range recordings {
+		for _, i := range r.members {
+			all++
+			if b.outcomes[i].Duplicate {
+				duplicates++
+			}
+		}
 		r.end()
 		// Not deferred: one that a panic has interrupted still holds its batch, and must not meet another.
 		l.recordings.Put(r)
 	}
+	l.again.Store(2*duplicates > all)
 }

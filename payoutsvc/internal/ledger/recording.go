@@ -14,7 +14,7 @@ import (
 // A recording records one share of a batch in one commit.
 //
 // Most earnings are new, and no total is near its end. So at first nothing is
-// read: the commit is conditional on the earnings being absent, and adds to the
+// read, unless the last ones were not new: the commit is conditional on the earnings being absent, and adds to the
 // totals. Only where that fails, or where an earning is refused that may be a
 // duplicate, what is stored is read, and the share is decided again on it.
 type recording struct {
@@ -25,6 +25,7 @@ type recording struct {
 
 	// What to decide on: what is stored, or the hope that nothing is, and that totals are small.
 	readEarnings, readTotals bool
+	version                  uint64 // of the partition, before it was read
 
 	names  strings.Builder // holds the ids
 	ids    []string        // of the members' earnings
@@ -144,6 +145,7 @@ func (r *recording) read(ctx context.Context) error {
 			keys = append(keys, r.totals[t].key())
 		}
 	}
+	r.version = r.db.Version(r.partition)
 	values, err := r.db.Get(ctx, r.partition, keys...)
 	if err != nil {
 		return err
@@ -175,6 +177,7 @@ func (r *recording) decide() bool {
 	for t := range r.totals {
 		r.totals[t].write(&r.writes, r.readTotals)
 	}
+	r.writes.ReadAt(r.version)
 	return true
 }
 
