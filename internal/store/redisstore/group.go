@@ -88,11 +88,12 @@ func (db *DB) fly(node *redis.Client, l *line) {
 	}
 }
 
-// earliest is when the first of some sendings has to be through: none waits longer for being sent with others.
+// earliest is when the first of some sendings has to be through: none waits longer for being sent with others. Each has a
+// deadline, from run.
 func earliest(sendings []*sending) time.Time {
-	first := time.Now().Add(callTime)
-	for _, s := range sendings {
-		if deadline, ok := s.ctx.Deadline(); ok && deadline.Before(first) {
+	first, _ := sendings[0].ctx.Deadline()
+	for _, s := range sendings[1:] {
+		if deadline, _ := s.ctx.Deadline(); deadline.Before(first) {
 			first = deadline
 		}
 	}

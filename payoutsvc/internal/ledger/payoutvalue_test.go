@@ -66,7 +66,7 @@ func TestDamagedPayout(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, change := range []struct{ old, now string }{
-		{"PAID", "PAYED"},
+		{"PAID", "OWED"},
 		{"-15", "-16"},
 		{"contoso/", ""},
 		{"contoso/azure", "contoso/a/azure"},
