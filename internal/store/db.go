@@ -32,8 +32,8 @@ type DB interface {
 	// whoever goes through a whole store, and may cost much more than a Scan.
 	Collections(ctx context.Context, p Partition) ([]string, error)
 
-	// Version returns a number that every commit to a partition changes, and that none ever has twice in one process. It
-	// costs nothing. It is 0 where the engine has none, or there is no such partition. See [Batch.ReadAt].
+	// Version returns a number that every commit which changes anything in a partition changes to one that no partition
+	// has had. It costs nothing. It is 0 where the engine has none, or there is no such partition. See [Batch.ReadAt].
 	Version(p Partition) uint64
 
 	// Commit applies the whole batch and returns nil when it is on stable storage, or applies nothing

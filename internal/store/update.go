@@ -41,10 +41,12 @@ func Update(ctx context.Context, db DB, read Read, fn func(values [][]byte, b *B
 		if err := fn(values, &b); err != nil || b.Len() == 0 {
 			return err
 		}
+		if len(b.Conditions()) == 0 { // else fn knows of what was read at another time
+			b.ReadAt(version)
+		}
 		for i, key := range read.Keys {
 			b.Require(key, values[i])
 		}
-		b.ReadAt(version)
 		return db.Commit(ctx, read.Partition, &b)
 	})
 }

@@ -52,12 +52,17 @@ func (db *DB) CommitAll(ctx context.Context, parts []store.Part) []error {
 		return errs
 	}
 	defer db.exit()
-	handed := make([]handedOver, len(parts))
+	handed := make([]handedOver, 0, len(parts))
+	// In their order, since one may wait for one before it. Also where a part panics: who reads what was handed over waits for it.
+	defer func() {
+		for i, h := range handed {
+			errs[i] = db.finish(ctx, h, errs[i])
+		}
+	}()
 	for i, part := range parts {
-		handed[i], errs[i] = db.start(part)
-	}
-	for i, h := range handed {
-		errs[i] = db.finish(ctx, h, errs[i])
+		var h handedOver
+		h, errs[i] = db.start(part)
+		handed = append(handed, h)
 	}
 	return errs
 }
@@ -95,11 +100,14 @@ func (db *DB) start(p store.Part) (handedOver, error) {
 	if err != nil || built == nil {
 		return handedOver{commit: part.last}, err
 	}
+	if built.Empty() { // all that it marks is marked: Pebble would not wait for the sync of that
+		return handedOver{commit: part.last}, built.Close()
+	}
 	if err := db.hand(built); err != nil {
 		return handedOver{}, err
 	}
 	part.last = &commit{done: make(chan struct{})}
-	part.commits.Add(1)
+	part.version.Store(db.versions.Add(1))
 	part.memory.remember()
 	return handedOver{built: built, commit: part.last}, nil
 }

@@ -18,6 +18,34 @@ import (
 	"github.com/incentives-dev/incentives/internal/store/pebblestore"
 )
 
+// What is marked already need not be written again, and is not durable for that.
+func TestE2_AMarkIsNotAnsweredBeforeItIsDurable(t *testing.T) {
+	d := newDisk()
+	db := d.open(t)
+	release := d.hold()
+	defer release()
+	first := make(chan error, 1)
+	go func() { first <- db.Commit(context.Background(), 0, putOf(thing("mark"), "")) }()
+	waitUntilPending(t, db, 0, thing("mark"))
+	for _, ask := range []func(ctx context.Context) error{
+		func(ctx context.Context) error { return db.Commit(ctx, 0, putOf(thing("mark"), "")) },
+		func(ctx context.Context) error { return get(ctx, db, 0, thing("mark")) },
+	} {
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+		if err := ask(ctx); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("it was answered (%v) although the mark is not durable", err)
+		}
+		cancel()
+	}
+	release()
+	if err := <-first; err != nil {
+		t.Error(err)
+	}
+	if err := db.Commit(t.Context(), 0, putOf(thing("mark"), "")); err != nil {
+		t.Error(err)
+	}
+}
+
 // TestE2_NothingIsAnsweredBeforeItIsDurable holds back the sync of a commit, and looks for any way to learn of
 // the commit.
 func TestE2_NothingIsAnsweredBeforeItIsDurable(t *testing.T) {

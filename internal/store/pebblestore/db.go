@@ -23,6 +23,10 @@ type DB struct {
 	apply  sync.Mutex // held while a batch is handed to Pebble; see DB.hand
 	broken bool       // Pebble panicked, and can't be closed; under apply
 
+	// versions is the newest version of any partition. It begins at random, so that one of a store that was closed is none of
+	// the same store opened again.
+	versions atomic.Uint64
+
 	failure atomic.Pointer[error] // the first failure to write, which is final
 }
 
@@ -30,7 +34,7 @@ type DB struct {
 type partition struct {
 	sync.RWMutex
 	last    *commit       // the newest commit handed to Pebble; nil before the first
-	commits atomic.Uint64 // how many were; changed under the lock
+	version atomic.Uint64 // see DB.Version; changed under the lock
 
 	// Under the lock for writing:
 	memory memory
@@ -42,12 +46,12 @@ var _ store.DB = (*DB)(nil)
 // Partitions implements store.DB.
 func (db *DB) Partitions() int { return len(db.partitions) }
 
-// Version implements store.DB. It counts the partition's commits, from 1.
+// Version implements store.DB.
 func (db *DB) Version(p store.Partition) uint64 {
 	if int(p) >= len(db.partitions) {
 		return 0
 	}
-	return 1 + db.partitions[p].commits.Load()
+	return db.partitions[p].version.Load()
 }
 
 // Close implements store.DB.

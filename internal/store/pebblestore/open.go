@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"math/rand/v2"
 	"strings"
 	"syscall"
 
@@ -84,7 +85,12 @@ func Open(dir string, o Options) (*DB, error) {
 		_ = p.Close() // what went wrong first says more
 		return nil, fmt.Errorf("store folder %s: %w", dir, err)
 	}
-	return &DB{pebble: p, partitions: make([]partition, m.Partitions)}, nil
+	db := &DB{pebble: p, partitions: make([]partition, m.Partitions)}
+	db.versions.Store(1 + rand.Uint64()>>1) // so far from 0, and from the last number, that it comes to neither
+	for i := range db.partitions {
+		db.partitions[i].version.Store(db.versions.Add(1))
+	}
+	return db, nil
 }
 
 // openPebble opens Pebble, and returns as an error what Pebble panics with.

@@ -15,7 +15,7 @@ import (
 )
 
 const (
-	// callTime is how long a call may take in all, whatever goes wrong.
+	// callTime is how long a call may take in all, whatever goes wrong; a commit may wait as long before, see group.go.
 	callTime = 5 * time.Second
 	// waitTime is how long to wait for replicas.
 	waitTime = 2 * time.Second

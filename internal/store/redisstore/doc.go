@@ -25,7 +25,8 @@
 //     nor a read: what an answer rests on outlives the master, where one of those takes its place. Without it, a replica
 //     that takes the place of a master may lack the last commits that were acknowledged.
 //   - A replica answers nothing, also if it was the master a moment ago.
-//   - No call takes longer than five seconds, whatever the server and the network do.
+//   - No call takes longer than some seconds, whatever the server and the network do: a read five, a commit ten, since it
+//     may wait for others that are on their way.
 //
 // While a Cluster moves a slot from one node to another, calls on its partitions wait until it has arrived. Valkey will do
 // for Redis.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"sync"
-	"time"
 
 	"github.com/redis/go-redis/v9"
 )
@@ -78,7 +77,7 @@ func (db *DB) fly(node *redis.Client, l *line) {
 			}
 		}
 		if len(inTime) > 0 {
-			ctx, cancel := context.WithDeadline(context.Background(), earliest(inTime))
+			ctx, cancel := context.WithTimeout(context.Background(), callTime) // not the first one's: the last would fail with it
 			db.send(ctx, node, inTime)
 			cancel()
 		}
@@ -86,18 +85,6 @@ func (db *DB) fly(node *redis.Client, l *line) {
 			close(s.done)
 		}
 	}
-}
-
-// earliest is when the first of some sendings has to be through: none waits longer for being sent with others. Each has a
-// deadline, from run.
-func earliest(sendings []*sending) time.Time {
-	first, _ := sendings[0].ctx.Deadline()
-	for _, s := range sendings[1:] {
-		if deadline, _ := s.ctx.Deadline(); deadline.Before(first) {
-			first = deadline
-		}
-	}
-	return first
 }
 
 // notSent is what an error before the sending is.

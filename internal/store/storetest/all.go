@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"context"
+	"fmt"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -90,10 +91,10 @@ func checkVersion(t *testing.T, open Open) {
 	if db.Version(0) == 0 {
 		t.Skip("the engine has none")
 	}
-	seen := map[uint64]bool{db.Version(0): true}
 	other := db.Version(1)
-	for range 100 {
-		mustCommit(t, db, 0, func(b *store.Batch) { b.Put(key("a"), nil) })
+	seen := map[uint64]bool{db.Version(0): true, other: true}
+	for i := range 100 {
+		mustCommit(t, db, 0, func(b *store.Batch) { b.Put(key("a"), fmt.Append(nil, i)) })
 		if version := db.Version(0); version == 0 || seen[version] {
 			t.Fatalf("the version after a commit is %d, as it was before", version)
 		}
@@ -101,6 +102,9 @@ func checkVersion(t *testing.T, open Open) {
 	}
 	if got := db.Version(1); got != other {
 		t.Errorf("the version of another partition is %d, was %d", got, other)
+	}
+	if got := reopen(t, db, open).Version(0); got == 0 || seen[got] {
+		t.Errorf("the version is %d when the store is opened again, as it was before", got)
 	}
 	if got := db.Version(store.MaxPartitions); got != 0 {
 		t.Errorf("a partition that is not there has version %d", got)

@@ -17,8 +17,8 @@ func TestR5_ProgressIsMonotone(t *testing.T) {
 	onEach(t, func(t *testing.T, db store.DB) {
 		w := hardMonth(t, db, "azure")
 		var entries []ledger.Entry
-		for i := range 600 { // three pages
-			entries = append(entries, w.entry(w.planOf("many", fmt.Sprintf("f%03d", i), 1_00), "", "2026-04", 1_00))
+		for i := range 2_400 { // three pages
+			entries = append(entries, w.entry(w.planOf("many", fmt.Sprintf("f%04d", i), 1_00), "", "2026-04", 1_00))
 		}
 		w.record(entries...)
 		seen := []ledger.Run{w.start(payDate)}
@@ -56,8 +56,8 @@ func TestR5_ProgressIsMonotone(t *testing.T) {
 		if diff := cmp.Diff(last, seen[len(seen)-1]); diff != "" {
 			t.Errorf("the run ended otherwise than it was last seen (-ended +seen):\n%s", diff)
 		}
-		if last.PlansDone != 607 || last.PlansTotal != 607 || last.PayoutsCount != 604 || last.FailuresCount != 1 || !last.PaidTotals[0].Equal(usd(775_00)) {
-			t.Errorf("the run ended with %+v, want 607 plans, 604 payouts of 775.00 together, 1 failure", last)
+		if last.PlansDone != 2_407 || last.PlansTotal != 2_407 || last.PayoutsCount != 2_404 || last.FailuresCount != 1 || !last.PaidTotals[0].Equal(usd(2_575_00)) {
+			t.Errorf("the run ended with %+v, want 2407 plans, 2404 payouts of 2575.00 together, 1 failure", last)
 		}
 	})
 }
