@@ -3,6 +3,7 @@ package systemtest
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"os"
 	"os/exec"
 	"strings"
@@ -13,7 +14,9 @@ import (
 func demo(t *testing.T) (cmd *exec.Cmd, folder string) {
 	t.Helper()
 	folder = t.TempDir()
-	cmd = exec.CommandContext(within(t), binary, "demo")
+	ctx, cancel := context.WithTimeout(t.Context(), 4*patience) // it has much to do
+	t.Cleanup(cancel)
+	cmd = exec.CommandContext(ctx, binary, "demo")
 	cmd.Env = append(os.Environ(), "TMPDIR="+folder)
 	return cmd, folder
 }

@@ -42,8 +42,13 @@ func (db *DB) Commit(ctx context.Context, p store.Partition, b *store.Batch) err
 	return db.CommitAll(ctx, []store.Part{{Partition: p, Batch: b}})[0]
 }
 
+// mostTogether is how many partitions are locked at once, to look into them with one iterator and to write to them with
+// one batch of Pebble's. Of more, callers would wait for each other more than they save.
+const mostTogether = 8
+
 // CommitAll implements store.AllCommitter. It waits for the log once everything is in it.
 func (db *DB) CommitAll(ctx context.Context, parts []store.Part) []error {
+	verdicts := make([]verdict, len(parts))
 	errs := make([]error, len(parts))
 	if err := db.enter(ctx); err != nil {
 		for i := range errs {
@@ -52,64 +57,121 @@ func (db *DB) CommitAll(ctx context.Context, parts []store.Part) []error {
 		return errs
 	}
 	defer db.exit()
-	handed := make([]handedOver, 0, len(parts))
-	// In their order, since one may wait for one before it. Also where a part panics: who reads what was handed over waits for it.
+	var handed []handedOver
+	// Also where a part panics: who reads what was handed over waits for it.
 	defer func() {
-		for i, h := range handed {
-			errs[i] = db.finish(ctx, h, errs[i])
+		for _, h := range handed {
+			db.finish(h)
+		}
+		for i, v := range verdicts {
+			errs[i] = cmp.Or(v.rests.wait(ctx), v.err)
 		}
 	}()
-	for i, part := range parts {
-		var h handedOver
-		h, errs[i] = db.start(part)
-		handed = append(handed, h)
+	for start := 0; start < len(parts); {
+		end := start + 1
+		for end < len(parts) && end < start+mostTogether && parts[end-1].Partition < parts[end].Partition {
+			end++
+		}
+		if h := db.start(parts[start:end], verdicts[start:end]); h.built != nil {
+			handed = append(handed, h)
+		}
+		start = end
 	}
 	return errs
 }
 
-// A handedOver is what start leaves to wait for.
+// A handedOver is a batch that was handed to Pebble.
 type handedOver struct {
-	built  *pebble.Batch // that was handed to Pebble; nil where there was nothing to hand over
-	commit *commit       // its own; else what the verdict rests on, nil for nothing
+	built  *pebble.Batch
+	commit *commit
 }
 
-// finish waits until a commit, or what the verdict on it rests on, is durable.
-func (db *DB) finish(ctx context.Context, h handedOver, verdict error) error {
-	if h.built == nil {
-		// The verdict rests on what is stored, so that must be durable before it is given.
-		return cmp.Or(h.commit.wait(ctx), verdict)
-	}
+// A verdict is what a part's commit comes to, as soon as what it rests on is durable: the commit itself, or what its
+// conditions were checked on.
+type verdict struct {
+	rests *commit // nil for nothing
+	err   error
+}
+
+// finish waits until a commit is durable.
+func (db *DB) finish(h handedOver) {
 	c := h.commit
 	if c.err = h.built.SyncWait(); c.err != nil {
 		c.err = db.fail(c.err)
 	}
 	close(c.done)
 	_ = h.built.Close() // gives memory back, and has no bearing on the commit
-	return c.err
 }
 
-// start does what a commit does under the lock of its partition.
-func (db *DB) start(p store.Part) (handedOver, error) {
-	if err := db.check(p); err != nil || p.Batch.Len()+len(p.Batch.Conditions()) == 0 {
-		return handedOver{}, err
+// start does what a commit does under the lock of its partition, for parts whose partitions ascend, so that nobody
+// waits for whom he keeps waiting.
+func (db *DB) start(parts []store.Part, verdicts []verdict) (h handedOver) {
+	for i, p := range parts {
+		if verdicts[i].err = db.check(p); verdicts[i].err == nil {
+			db.partitions[p.Partition].Lock()
+			defer db.partitions[p.Partition].Unlock()
+		}
 	}
-	part := &db.partitions[p.Partition]
-	part.Lock()
-	defer part.Unlock()
-	built, err := db.build(p.Partition, p.Batch)
-	if err != nil || built == nil {
-		return handedOver{commit: part.last}, err
+	built, written, err := db.buildAll(parts, verdicts)
+	if err == nil && built != nil {
+		err = db.hand(built)
 	}
-	if built.Empty() { // all that it marks is marked: Pebble would not wait for the sync of that
-		return handedOver{commit: part.last}, built.Close()
+	if err != nil {
+		for i := range verdicts {
+			verdicts[i] = verdict{err: cmp.Or(verdicts[i].err, err)}
+		}
+		return handedOver{}
 	}
-	if err := db.hand(built); err != nil {
-		return handedOver{}, err
+	if built == nil {
+		return handedOver{}
 	}
-	part.last = &commit{done: make(chan struct{})}
-	part.version.Store(db.versions.Add(1))
-	part.memory.remember()
-	return handedOver{built: built, commit: part.last}, nil
+	h = handedOver{built: built, commit: &commit{done: make(chan struct{})}}
+	for _, i := range written {
+		part := &db.partitions[parts[i].Partition]
+		part.last, verdicts[i].rests = h.commit, h.commit
+		part.version.Store(db.versions.Add(1))
+		part.memory.remember()
+	}
+	return h
+}
+
+// buildAll makes one batch of Pebble's of what parts write, nil if that is nothing, and says which of them do. Their
+// partitions are locked.
+func (db *DB) buildAll(parts []store.Part, verdicts []verdict) (all *pebble.Batch, written []int, err error) {
+	r, err := db.newReader()
+	if err != nil {
+		return nil, nil, err
+	}
+	defer func() {
+		if closeErr := r.close(); err == nil {
+			err = closeErr
+		}
+	}()
+	for i, p := range parts {
+		v := &verdicts[i]
+		if v.err != nil || p.Batch.Len()+len(p.Batch.Conditions()) == 0 {
+			continue
+		}
+		r.partition = p.Partition
+		var built *pebble.Batch
+		built, v.err = db.build(r, p.Batch)
+		switch {
+		case built == nil:
+			v.rests = db.partitions[p.Partition].last
+			continue
+		case built.Empty(): // all that it marks is marked: Pebble would not wait for the sync of that
+			v.rests, v.err = db.partitions[p.Partition].last, built.Close()
+			continue
+		case all == nil:
+			all = built
+		default:
+			if err := cmp.Or(all.Apply(built, nil), built.Close()); err != nil {
+				return nil, nil, unavailable(err)
+			}
+		}
+		written = append(written, i)
+	}
+	return all, written, nil
 }
 
 // hand puts a batch in Pebble's log and memtable, and does not wait for the sync. When it can't write its log,
@@ -152,23 +214,14 @@ func (db *DB) check(p store.Part) error {
 	return nil
 }
 
-// build checks a batch's conditions and makes a batch of Pebble's of its writes; nil if there are none. The
-// partition is locked.
-func (db *DB) build(p store.Partition, b *store.Batch) (built *pebble.Batch, err error) {
-	r, err := db.newReader(p)
-	if err != nil {
-		return nil, err
-	}
-	defer func() {
-		if closeErr := r.close(); err == nil {
-			err = closeErr
-		}
-	}()
+// build checks a batch's conditions and makes a batch of Pebble's of its writes in the reader's partition; nil if there
+// are none.
+func (db *DB) build(r *reader, b *store.Batch) (*pebble.Batch, error) {
+	part := &db.partitions[r.partition]
 	conditions := b.Conditions()
-	if b.Version() == db.Version(p) {
+	if b.Version() == part.version.Load() {
 		conditions = nil // nothing has changed since they were read
 	}
-	part := &db.partitions[p]
 	part.order = inOrder(part.order, len(conditions), func(i int) *store.Key { return &conditions[i].Key })
 	for _, i := range part.order {
 		c := &conditions[i]
@@ -183,7 +236,7 @@ func (db *DB) build(p store.Partition, b *store.Batch) (built *pebble.Batch, err
 	if b.Len() == 0 {
 		return nil, nil
 	}
-	built = db.pebble.NewBatch()
+	built := db.pebble.NewBatch()
 	writes := b.Writes()
 	part.order = inOrder(part.order, len(writes), func(i int) *store.Key { return &writes[i].Key })
 	if err := part.write(built, r, writes); err != nil {

@@ -26,12 +26,13 @@ func (db *DB) Get(ctx context.Context, p store.Partition, keys ...store.Key) ([]
 	part := &db.partitions[p]
 	// A reader keeps to the moment in which it was made, so the lock is held for that only.
 	part.RLock()
-	r, err := db.newReader(p)
+	r, err := db.newReader()
 	last := part.last
 	part.RUnlock()
 	if err != nil {
 		return nil, err
 	}
+	r.partition = p
 	values, err := r.values(ctx, keys)
 	if err := r.close(); err != nil {
 		return nil, err
@@ -128,21 +129,21 @@ func unavailable(err error) error {
 	return fmt.Errorf("%w: %w", store.ErrUnavailable, err)
 }
 
-// A reader reads single keys of a partition. It sees the moment in which it was made.
+// A reader reads single keys of the partition that it is set to. It sees the moment in which it was made.
 type reader struct {
 	it        *pebble.Iterator
 	partition store.Partition
 	key       []byte
 }
 
-func (db *DB) newReader(p store.Partition) (*reader, error) {
+func (db *DB) newReader() (*reader, error) {
 	// Most keys that are asked for are absent: new earnings. Filters answer for them on every level, also the
 	// last, where a Get of Pebble's own would read a block.
 	it, err := db.pebble.NewIter(&pebble.IterOptions{UseL6Filters: true})
 	if err != nil {
 		return nil, unavailable(err)
 	}
-	return &reader{it: it, partition: p, key: make([]byte, 0, 128)}, nil
+	return &reader{it: it, key: make([]byte, 0, 128)}, nil
 }
 
 func (r *reader) close() error {

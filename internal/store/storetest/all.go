@@ -2,7 +2,11 @@ package storetest
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -15,6 +19,7 @@ var allChecks = []check{
 	{"many commits at once, each with its own verdict", checkCommitAll},
 	{"many commits at once of one partition", checkCommitAllOfOne},
 	{"many commits at once after the context is done", checkCommitAllCancelled},
+	{"many commits at once beside others", checkCommitAllBeside},
 	{"a version changes with every commit", checkVersion},
 	{"conditions that were read at a version", checkReadAt},
 }
@@ -72,6 +77,43 @@ func checkCommitAllOfOne(t *testing.T, open Open) {
 		t.Errorf("%d have found nothing there, want 1", won)
 	}
 	wantValues(t, db, 0, []store.Key{key("sum")}, []byte("1"))
+}
+
+// checkCommitAllBeside commits to the same partitions from several goroutines, each in an order of its own.
+func checkCommitAllBeside(t *testing.T, open Open) {
+	const workers, rounds = 8, 20
+	db := mustOpen(t, open)
+	won := make([]atomic.Int64, workers) // by partition
+	var group sync.WaitGroup
+	for worker := range workers {
+		group.Go(func() {
+			order := rand.New(rand.NewPCG(1, uint64(worker)))
+			for round := range rounds {
+				parts := make([]store.Part, 0, workers)
+				for _, p := range order.Perm(workers) {
+					parts = append(parts, store.Part{Partition: store.Partition(p), Batch: batch(func(b *store.Batch) {
+						b.RequireAbsent(key(fmt.Sprint("round ", round)))
+						b.Put(key(fmt.Sprint("round ", round)), []byte("v"))
+						b.Add(key("sum"), 1)
+					})})
+				}
+				for i, err := range store.CommitAll(t.Context(), db, parts) {
+					if err == nil {
+						won[parts[i].Partition].Add(1)
+					} else if !errors.Is(err, store.ErrConflict) {
+						t.Errorf("a commit beside others: %v", err)
+					}
+				}
+			}
+		})
+	}
+	group.Wait()
+	for p := range won {
+		if got := won[p].Load(); got != rounds {
+			t.Errorf("partition %d: %d commits have won, want %d", p, got, rounds)
+		}
+		wantValues(t, db, store.Partition(p), []store.Key{key("sum")}, fmt.Append(nil, rounds))
+	}
 }
 
 func checkCommitAllCancelled(t *testing.T, open Open) {

@@ -15,13 +15,17 @@ import (
 // for, besides the refusals that they name.
 type Ledger struct {
 	db         store.DB
-	recordings sync.Pool   // of *recording: memory for another use
+	recordings sync.Pool // of *recording: memory for another use
+	single     gatherer
 	again      atomic.Bool // most of what was recorded last had been recorded before, so what comes next is likely to have been
 }
 
 // New is the ledger in a store.
 func New(db store.DB) *Ledger {
-	return &Ledger{db: db, recordings: sync.Pool{New: func() any { return newRecording(db) }}}
+	return &Ledger{
+		db: db, recordings: sync.Pool{New: func() any { return newRecording(db) }},
+		single: gatherer{slots: make(chan struct{}, parallelTogether)},
+	}
 }
 
 // partitionOf is where a key's data lies: that of an MPN ID, or of a program's name.

@@ -59,10 +59,15 @@ func relay(v *fault.Violations, path string, violation fault.Violation) {
 // Rules E1–E7.
 func (s *Service) record(ctx context.Context, attempts []attempt) {
 	entries, places := s.admit(ctx, attempts)
-	if len(entries) == 0 {
-		return
+	var outcomes []ledger.Outcome
+	switch {
+	case len(entries) == 0:
+	case len(attempts) == 1:
+		outcomes = []ledger.Outcome{s.Ledger.RecordOne(ctx, s.Clock(), entries[0])}
+	default:
+		outcomes = s.Ledger.Record(ctx, s.Clock(), entries)
 	}
-	for i, outcome := range s.Ledger.Record(ctx, s.Clock(), entries) {
+	for i, outcome := range outcomes {
 		a := &attempts[places[i]]
 		a.earning, a.duplicate, a.err = outcome.Earning, outcome.Duplicate, outcome.Err
 	}

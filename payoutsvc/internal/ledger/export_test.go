@@ -1,0 +1,11 @@
+package ledger
+
+// Joined is how many single calls wait to be recorded together.
+func (l *Ledger) Joined() int {
+	l.single.mu.Lock()
+	defer l.single.mu.Unlock()
+	if l.single.open == nil {
+		return 0
+	}
+	return len(l.single.open.entries)
+}

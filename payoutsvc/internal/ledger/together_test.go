@@ -1,0 +1,167 @@
+package ledger_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/incentives-dev/incentives/internal/store"
+	"github.com/incentives-dev/incentives/payoutsvc/internal/ledger"
+)
+
+// A busy ledger is one whose store keeps the first commits until it is let go, so that what is recorded meanwhile waits together.
+type busy struct {
+	*world
+	*tap
+	letGo   chan struct{}
+	waiting sync.WaitGroup // calls that keep it busy
+	panics  bool           // let go, the next commit does
+}
+
+// newBusy keeps the ledger as busy as it gets, with calls of their own partners.
+func newBusy(t *testing.T, db store.DB) *busy {
+	b := &busy{world: newWorld(t, db, "azure"), letGo: make(chan struct{})}
+	held := make(chan struct{})
+	holding := 2
+	b.tap = &tap{DB: db, through: func(c call) error {
+		b.mu.Lock()
+		hold := c.operation == commit && holding > 0
+		if hold {
+			holding--
+		}
+		b.mu.Unlock()
+		if hold {
+			held <- struct{}{}
+			<-b.letGo
+		} else if b.panics {
+			panic("a defect")
+		}
+		return c.do()
+	}}
+	b.ledger = ledger.New(b.tap)
+	for i := range holding {
+		entry := b.entry(b.plan(fmt.Sprint("first-", i), 100_00), "", "2026-04", 1_00)
+		b.waiting.Go(func() {
+			if got := b.ledger.RecordOne(t.Context(), b.now, entry); got.Err != nil {
+				t.Errorf("a call that nobody joins: %v", got.Err)
+			}
+		})
+		<-held
+	}
+	return b
+}
+
+// recordOne records entries by calls that wait together, in their order, and says what became of each.
+func (b *busy) recordOne(entries ...ledger.Entry) []string {
+	outcomes := make([]ledger.Outcome, len(entries))
+	var calls sync.WaitGroup
+	for i, entry := range entries {
+		calls.Go(func() {
+			defer func() {
+				if recover() != nil {
+					outcomes[i].Err = errors.New("panicked")
+				}
+			}()
+			outcomes[i] = b.ledger.RecordOne(b.Context(), b.now, entry)
+		})
+		b.awaitJoined(i + 1)
+	}
+	close(b.letGo)
+	calls.Wait()
+	b.waiting.Wait()
+	return said(outcomes)
+}
+
+// awaitJoined returns when n calls wait together.
+func (b *busy) awaitJoined(n int) {
+	b.Helper()
+	for deadline := time.Now().Add(10 * time.Second); b.ledger.Joined() != n; time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			b.Fatalf("%d calls wait together, want %d", b.ledger.Joined(), n)
+		}
+	}
+}
+
+// What single calls record at the same time is recorded together, each with an outcome of its own. Rule E3.
+func TestE3_SingleCallsTogether(t *testing.T) {
+	onEach(t, func(t *testing.T, db store.DB) {
+		b := newBusy(t, db)
+		plan, other := b.plan("contoso", 100_00), b.plan("fabrikam", 100_00)
+		late := b.entry(plan, "late", "2025-06", 1_00) // before the program year
+		commits := b.made[commit]
+		got := b.recordOne(
+			b.entry(plan, "a", "2026-04", 1_00), b.entry(plan, "a", "2026-04", 1_00), b.entry(plan, "a", "2026-04", 2_00),
+			late, b.entry(other, "a", "2026-04", 4_00), b.entry(plan, "b", "2026-04", 8_00),
+		)
+		want := []string{"recorded", "duplicate", "EARNING_ID_REUSED", "EARN_TIME_OUTSIDE_YEAR", "recorded", "recorded"}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("outcomes (-want +got):\n%s", diff)
+		}
+		b.wantEarned("together", plan, "2026-04", 9_00)
+		b.wantEarned("together", other, "2026-04", 4_00)
+		if made := b.made[commit] - commits; made > 4 { // one of each partition, and one more each for what is refused
+			t.Errorf("six calls at once make %d commits, want at most 4", made)
+		}
+	})
+}
+
+// One that panics takes those with it that are recorded together with it, and keeps none of them waiting.
+func TestE3_SingleCallsAfterAPanic(t *testing.T) {
+	onEach(t, func(t *testing.T, db store.DB) {
+		b := newBusy(t, db)
+		plan := b.plan("contoso", 100_00)
+		b.panics = true
+		got := b.recordOne(b.entry(plan, "a", "2026-04", 1_00), b.entry(plan, "b", "2026-04", 1_00), b.entry(plan, "c", "2026-04", 1_00))
+		const others = "recording was interrupted by a defect"
+		if want := []string{"panicked", others, others}; !slices.Equal(got, want) {
+			t.Errorf("outcomes %q, want %q", got, want)
+		}
+		b.panics = false
+		b.wantEarned("what panicked", plan, "2026-04", 0)
+		if got := b.ledger.RecordOne(t.Context(), b.now, b.entry(plan, "a", "2026-04", 1_00)); got.Err != nil || got.Duplicate {
+			t.Errorf("the next call: %+v", got)
+		}
+	})
+}
+
+// A caller that has gone takes no other with it, whoever of them came first.
+func TestE2_SingleCallsThatAreGivenUp(t *testing.T) {
+	onEach(t, func(t *testing.T, db store.DB) {
+		b := newBusy(t, db)
+		plan := b.plan("contoso", 100_00)
+		ctx, giveUp := context.WithCancel(t.Context())
+		contexts := []context.Context{ctx, t.Context(), ctx, t.Context()}
+		outcomes := make([]ledger.Outcome, len(contexts))
+		var calls sync.WaitGroup
+		for i, ctx := range contexts {
+			entry := b.entry(plan, fmt.Sprint("e", i), "2026-04", 1_00)
+			calls.Go(func() { outcomes[i] = b.ledger.RecordOne(ctx, b.now, entry) })
+			b.awaitJoined(i + 1)
+		}
+		giveUp()
+		close(b.letGo)
+		calls.Wait()
+		b.waiting.Wait()
+		for _, i := range []int{1, 3} {
+			if err := outcomes[i].Err; err != nil {
+				t.Errorf("call %d, beside others that were given up: %v", i, err)
+			}
+		}
+		if err := outcomes[2].Err; err != nil && !errors.Is(err, context.Canceled) {
+			t.Errorf("a call that was given up: %v", err)
+		}
+		b.wantEarned("all were on their way", plan, "2026-04", 4_00)
+
+		got := b.ledger.RecordOne(ctx, b.now, b.entry(plan, "never", "2026-04", 1_00))
+		if !errors.Is(got.Err, context.Canceled) {
+			t.Errorf("a call that was given up before it began: %v", got.Err)
+		}
+		b.wantEarned("given up before", plan, "2026-04", 4_00)
+	})
+}
