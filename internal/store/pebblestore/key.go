@@ -7,40 +7,40 @@ import (
 	"github.com/incentives-dev/incentives/internal/store"
 )
 
-// metaKey holds what the store says of itself. No partition has the number that it begins with.
+// metaKey holds what the store says of itself. No collection begins as it does.
 var metaKey = []byte("\xff\xffmeta")
 
-// keyHeader is how many bytes a key has before its collection.
-const keyHeader = 2
+// A key of Pebble's is the collection, 0, the partition in 2 bytes, and the id. So a collection lies together: where all
+// of it comes and goes, as marks do, what is deleted is soon compacted away, and does not lie about among what stays.
+
+// keyHeader is how many bytes a key has besides its collection and its id.
+const keyHeader = 3
 
 // appendKey appends the key that Pebble knows a key of a partition by.
 func appendKey(dst []byte, p store.Partition, k store.Key) []byte {
-	dst = appendCollection(dst, p, k.Collection, 0)
-	return append(dst, k.ID...)
+	return append(appendStart(dst, p, k.Collection), k.ID...)
 }
 
-// appendCollection appends the beginning that all keys of a collection share, up to the byte between
-// collection and id: 0 for the beginning itself, 1 for the first key above the collection.
-func appendCollection(dst []byte, p store.Partition, collection string, end byte) []byte {
-	dst = append(appendPartition(dst, p), collection...)
-	return append(dst, end)
-}
-
-// appendPartition appends the beginning that all keys of a partition share.
-func appendPartition(dst []byte, p store.Partition) []byte {
+// appendStart appends the beginning that all keys of a collection in a partition share.
+func appendStart(dst []byte, p store.Partition, collection string) []byte {
+	dst = append(append(dst, collection...), 0)
 	return binary.BigEndian.AppendUint16(dst, uint16(p))
 }
 
-// collectionOf returns the collection of a key, unless the key is one of another partition.
-func collectionOf(key []byte, p store.Partition) (name string, ok bool) {
-	rest, ok := bytes.CutPrefix(key, appendPartition(nil, p))
-	collection, _, cut := bytes.Cut(rest, []byte{0})
-	return string(collection), ok && cut
+// appendEnd appends the first key above those of a collection in a partition.
+func appendEnd(dst []byte, p store.Partition, collection string) []byte {
+	return appendStart(dst, p+1, collection) // no partition has the highest number
+}
+
+// collectionOf returns the collection of a key, unless it is metaKey.
+func collectionOf(key []byte) (name string, ok bool) {
+	collection, _, ok := bytes.Cut(key, []byte{0})
+	return string(collection), ok
 }
 
 // keySize returns the length of what appendKey appends.
 func keySize(k store.Key) int {
-	return keyHeader + len(k.Collection) + 1 + len(k.ID)
+	return len(k.Collection) + keyHeader + len(k.ID)
 }
 
 // putKey writes to dst, of keySize bytes, what appendKey appends.

@@ -9,7 +9,7 @@ import (
 	"github.com/incentives-dev/incentives/internal/store"
 )
 
-// FuzzKey compares any two keys: they are equal only if they are the same, in the order of partition, collection
+// FuzzKey compares any two keys: they are equal only if they are the same, in the order of collection, partition
 // and id, and in the bounds of their own collection only.
 func FuzzKey(f *testing.F) {
 	f.Add(uint16(0), "plan", "", uint16(0), "plan_event", "\x00")
@@ -23,12 +23,12 @@ func FuzzKey(f *testing.F) {
 		}
 		k1, k2 := store.Key{Collection: collection1, ID: id1}, store.Key{Collection: collection2, ID: id2}
 		a, b := appendKey(nil, store.Partition(p1), k1), appendKey(nil, store.Partition(p2), k2)
-		want := cmp.Or(cmp.Compare(p1, p2), strings.Compare(collection1, collection2), strings.Compare(id1, id2))
+		want := cmp.Or(strings.Compare(collection1, collection2), cmp.Compare(p1, p2), strings.Compare(id1, id2))
 		if got := bytes.Compare(a, b); got != want {
 			t.Errorf("%d %q and %d %q compare as %d, want %d", p1, k1, p2, k2, got, want)
 		}
-		from := appendCollection(nil, store.Partition(p1), collection1, 0)
-		to := appendCollection(nil, store.Partition(p1), collection1, 1)
+		from := appendStart(nil, store.Partition(p1), collection1)
+		to := appendEnd(nil, store.Partition(p1), collection1)
 		inside := bytes.Compare(from, b) <= 0 && bytes.Compare(b, to) < 0
 		if same := p1 == p2 && collection1 == collection2; inside != same {
 			t.Errorf("%d %q is in the bounds of %d %s: %t, want %t", p2, k2, p1, collection1, inside, same)

@@ -18,15 +18,15 @@ import (
 	"github.com/incentives-dev/incentives/internal/store"
 )
 
-// format is the version of what this package writes. It goes up when an older program could no
-// longer read it.
-const format = 1
+// format is the version of what this package writes. It goes up with every change of it; `store copy` of the program that
+// wrote a store takes what is there to another engine, and that of this program back.
+const format = 2
 
 // Pebble takes its memtables, of which there are at most memTables, out of the cache's size, so what is left
-// for blocks and filters is between 48 and 80 MiB. The log to replay on opening is as long as the
+// for blocks and filters is between 112 and 144 MiB. The log to replay on opening is as long as the
 // memtables that were not yet flushed.
 const (
-	cacheSize    = 96 << 20
+	cacheSize    = 160 << 20
 	memTableSize = 16 << 20
 	memTables    = 3
 )
@@ -38,6 +38,8 @@ const (
 	tablesToCompact = 8
 	tablesToStop    = 20
 	tableSize       = 4 << 20
+	// With one index a table, and not an index of indexes, a Get has a block less to look into.
+	indexBlockSize = 256 << 10
 )
 
 // Options say how to open a store. The zero value opens what is there, or creates a store with
@@ -122,11 +124,23 @@ func pebbleOptions(o Options, cache *pebble.Cache) *pebble.Options {
 		MemTableSize:                memTableSize,
 		MemTableStopWritesThreshold: memTables,
 	}
+	p.Experimental.SpanPolicyFunc = oneCollection
 	for i := range p.Levels {
 		p.TargetFileSizes[i] = tableSize
+		p.Levels[i].IndexBlockSize = indexBlockSize
 		p.Levels[i].FilterPolicy = bloom.FilterPolicy(10)
 	}
 	return p
+}
+
+// oneCollection has every table end with the collection that it begins with, so that what is written to some of them leaves
+// the tables of the others alone.
+func oneCollection(start []byte) (policy pebble.SpanPolicy, end []byte, err error) {
+	name, ok := collectionOf(start)
+	if !ok {
+		return pebble.SpanPolicy{}, nil, nil
+	}
+	return pebble.SpanPolicy{}, append([]byte(name), 1), nil
 }
 
 // loadMeta returns what the store says of itself, once it is checked, and writes it if the store is new.
@@ -140,9 +154,9 @@ func loadMeta(p *pebble.DB, o Options) (meta, error) {
 	}
 	var m meta
 	err = json.Unmarshal(value, &m)
-	_ = closer.Close()     // gives memory back
-	if m.Format > format { // whatever else it says
-		return meta{}, fmt.Errorf("%w: it has version %d, and this program knows up to %d", store.ErrFormat, m.Format, format)
+	_ = closer.Close()                      // gives memory back
+	if m.Format > 0 && m.Format != format { // whatever else it says
+		return meta{}, fmt.Errorf("%w: it has version %d, and this program knows %d", store.ErrFormat, m.Format, format)
 	}
 	if err != nil || m.Format < 1 || m.Partitions < 1 || m.Partitions > store.MaxPartitions {
 		return meta{}, fmt.Errorf("%w: its description is damaged", store.ErrFormat)

@@ -150,14 +150,15 @@ func TestOpenWhatIsNoStoreOfOurs(t *testing.T) {
 		want       error
 		words      string
 	}{
-		{"a newer format", metaKey, `{"format":2,"partitions":64}`, 0, store.ErrFormat, "version 2"},
+		{"an older format", metaKey, `{"format":1,"partitions":64}`, 0, store.ErrFormat, "version 1"},
+		{"a newer format", metaKey, `{"format":3,"partitions":64}`, 0, store.ErrFormat, "version 3"},
 		{"a newer format of another shape", metaKey, `{"format":3,"shards":"64"}`, 0, store.ErrFormat, "version 3"},
 		{"no description", metaKey, "", 0, store.ErrFormat, "damaged"},
 		{"a description without a format", metaKey, `{}`, 0, store.ErrFormat, "damaged"},
-		{"a description without partitions", metaKey, `{"format":1}`, 0, store.ErrFormat, "damaged"},
-		{"a description with too many partitions", metaKey, `{"format":1,"partitions":65535}`, 0, store.ErrFormat, "damaged"},
+		{"a description without partitions", metaKey, `{"format":2}`, 0, store.ErrFormat, "damaged"},
+		{"a description with too many partitions", metaKey, `{"format":2,"partitions":65535}`, 0, store.ErrFormat, "damaged"},
 		{"data of something else", "key", "value", 0, store.ErrFormat, "something else"},
-		{"another number of partitions", metaKey, `{"format":1,"partitions":64}`, 32, store.ErrPartitions, "it has 64, and 32 are asked for"},
+		{"another number of partitions", metaKey, `{"format":2,"partitions":64}`, 32, store.ErrPartitions, "it has 64, and 32 are asked for"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			dir := t.TempDir()

@@ -1,6 +1,7 @@
 package pebblestore
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 
@@ -56,14 +57,14 @@ func (db *DB) Scan(ctx context.Context, p store.Partition, collection, from stri
 	part.RLock()
 	it, err := db.pebble.NewIterWithContext(ctx, &pebble.IterOptions{
 		LowerBound: appendKey(nil, p, store.Key{Collection: collection, ID: from}),
-		UpperBound: appendCollection(nil, p, collection, 1),
+		UpperBound: appendEnd(nil, p, collection),
 	})
 	last := part.last
 	part.RUnlock()
 	if err != nil {
 		return nil, unavailable(err)
 	}
-	entries, err := collect(ctx, it, keyHeader+len(collection)+1, limit)
+	entries, err := collect(ctx, it, len(collection)+keyHeader, limit)
 	if err := it.Close(); err != nil {
 		return nil, unavailable(err)
 	}
@@ -81,7 +82,7 @@ func (db *DB) Collections(ctx context.Context, p store.Partition) ([]string, err
 	defer db.exit()
 	part := &db.partitions[p]
 	part.RLock()
-	it, err := db.pebble.NewIterWithContext(ctx, &pebble.IterOptions{LowerBound: appendPartition(nil, p)})
+	it, err := db.pebble.NewIterWithContext(ctx, nil)
 	last := part.last
 	part.RUnlock()
 	if err != nil {
@@ -89,12 +90,15 @@ func (db *DB) Collections(ctx context.Context, p store.Partition) ([]string, err
 	}
 	var names []string
 	for ok := it.First(); ok && ctx.Err() == nil; {
-		name, inPartition := collectionOf(it.Key(), p)
-		if !inPartition {
+		name, found := collectionOf(it.Key())
+		if !found {
 			break
 		}
-		names = append(names, name)
-		ok = it.SeekGE(appendCollection(nil, p, name, 1))
+		start := appendStart(nil, p, name)
+		if it.SeekGE(start) && bytes.HasPrefix(it.Key(), start) {
+			names = append(names, name)
+		}
+		ok = it.SeekGE(append([]byte(name), 1)) // the next byte above what stands behind a collection
 	}
 	if err := it.Close(); err != nil {
 		return nil, unavailable(err)
