@@ -22,8 +22,9 @@ type memory struct {
 }
 
 type collection struct {
-	name  string
-	cells map[string]*cell // by id
+	name    string
+	counted bool             // it ever had a counter
+	cells   map[string]*cell // by id
 }
 
 // A cell is a key that is remembered.
@@ -56,9 +57,16 @@ func (m *memory) begin(writes []store.Write) {
 	m.forget() // of a batch that failed
 	for i := range writes {
 		w := &writes[i]
-		if (w.Kind == store.WriteAdd || w.Kind == store.WritePut && len(w.Value) == 0) && m.collection(w.Key.Collection) == nil {
-			m.collections = append(m.collections, &collection{name: strings.Clone(w.Key.Collection), cells: map[string]*cell{}})
+		adds := w.Kind == store.WriteAdd
+		if !adds && (w.Kind != store.WritePut || len(w.Value) > 0) {
+			continue
 		}
+		in := m.collection(w.Key.Collection)
+		if in == nil {
+			in = &collection{name: strings.Clone(w.Key.Collection), cells: map[string]*cell{}}
+			m.collections = append(m.collections, in)
+		}
+		in.counted = in.counted || adds
 	}
 }
 
@@ -129,9 +137,11 @@ func (m *memory) put(w *store.Write) bool {
 
 // remove takes note of a Delete.
 func (m *memory) remove(key store.Key) {
-	if c := m.touch(key); c != nil {
-		c.now = holding{kind: nothing}
+	// Where nothing is counted, nobody asks for what is gone.
+	if in := m.collection(key.Collection); in == nil || !in.counted && in.cells[key.ID] == nil {
+		return
 	}
+	m.touch(key).now = holding{kind: nothing}
 }
 
 // add adds to a key, reading it if need be.
