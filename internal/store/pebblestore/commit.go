@@ -106,10 +106,18 @@ func (db *DB) finish(h handedOver) {
 // start does what a commit does under the lock of its partition, for parts whose partitions ascend, so that nobody
 // waits for whom he keeps waiting.
 func (db *DB) start(parts []store.Part, verdicts []verdict) (h handedOver) {
+	var locked [mostTogether]*partition
+	defer func() {
+		for _, part := range locked {
+			if part != nil {
+				part.Unlock()
+			}
+		}
+	}()
 	for i, p := range parts {
 		if verdicts[i].err = db.check(p); verdicts[i].err == nil {
-			db.partitions[p.Partition].Lock()
-			defer db.partitions[p.Partition].Unlock()
+			locked[i] = &db.partitions[p.Partition]
+			locked[i].Lock()
 		}
 	}
 	built, written, err := db.buildAll(parts, verdicts)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"strings"
+	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
 
@@ -59,22 +60,23 @@ func (l *Ledger) byState(
 			return planKey{partition: l.partitionOf(mpn), id: id}, true, nil
 		},
 	}
-	return listing.ByIndex(ctx, index, func(plans []planKey) ([]payout.Payout, error) {
-		found, err := l.payoutsOn(ctx, q.PayDate, plans)
+	return listing.ByIndex(ctx, index, func(plans []planKey) ([]payout.Payout, int, error) {
+		found, bytes, err := l.payoutsOn(ctx, q.PayDate, plans)
 		// One may have moved on since the index was read.
-		return slices.DeleteFunc(found, func(p payout.Payout) bool { return !q.admits(p) }), err
+		return slices.DeleteFunc(found, func(p payout.Payout) bool { return !q.admits(p) }), bytes, err
 	})
 }
 
-// payoutsOn returns plans' payouts of a pay date; of one that has none, the zero Payout.
-func (l *Ledger) payoutsOn(ctx context.Context, date payout.PayDate, plans []planKey) ([]payout.Payout, error) {
+// payoutsOn returns plans' payouts of a pay date, and how many bytes they are in the store; of one that has none, the zero Payout.
+func (l *Ledger) payoutsOn(ctx context.Context, date payout.PayDate, plans []planKey) ([]payout.Payout, int, error) {
 	places := map[store.Partition][]int{}
 	for i, plan := range plans {
 		places[plan.partition] = append(places[plan.partition], i)
 	}
 	payouts := make([]payout.Payout, len(plans))
 	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(parallelPartitions)
+	group.SetLimit(parallelReads)
+	var bytes atomic.Int64
 	for p, of := range places {
 		group.Go(func() error {
 			keys := make([]store.Key, len(of))
@@ -86,6 +88,7 @@ func (l *Ledger) payoutsOn(ctx context.Context, date payout.PayDate, plans []pla
 				if value == nil {
 					continue
 				}
+				bytes.Add(int64(len(value)))
 				if payouts[of[k]], err = parsePayout(keys[k], value); err != nil {
 					return err
 				}
@@ -93,7 +96,8 @@ func (l *Ledger) payoutsOn(ctx context.Context, date payout.PayDate, plans []pla
 			return err
 		})
 	}
-	return payouts, group.Wait()
+	err := group.Wait()
+	return payouts, int(bytes.Load()), err
 }
 
 func (q PayoutsQuery) admits(p payout.Payout) bool {

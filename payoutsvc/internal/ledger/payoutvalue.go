@@ -10,6 +10,7 @@ import (
 	"github.com/incentives-dev/incentives/internal/fault"
 	"github.com/incentives-dev/incentives/internal/money"
 	"github.com/incentives-dev/incentives/internal/store"
+	"github.com/incentives-dev/incentives/internal/stored"
 	"github.com/incentives-dev/incentives/payoutsvc/internal/payout"
 )
 
@@ -32,8 +33,8 @@ func appendPayout(b []byte, plan string, p *payout.Payout) ([]byte, error) {
 	if b, err = appendAmount(b, p.Amount); err != nil {
 		return nil, err
 	}
-	b = append(appendTime(append(b, ' '), p.CreateTime), ' ')
-	b = append(appendTime(b, p.UpdateTime), ' ')
+	b = append(stored.AppendTime(append(b, ' '), p.CreateTime), ' ')
+	b = append(stored.AppendTime(b, p.UpdateTime), ' ')
 	for i, line := range p.Lines {
 		if i > 0 {
 			b = append(b, ',')
@@ -92,10 +93,10 @@ func readPayout(value string) (p payout.Payout, err error) {
 	if p.Amount, err = readAmount(part[4], part[5]); err != nil {
 		return p, err
 	}
-	if p.CreateTime, err = parseTime(part[6]); err != nil {
+	if p.CreateTime, err = stored.ParseTime(part[6]); err != nil {
 		return p, err
 	}
-	if p.UpdateTime, err = parseTime(part[7]); err != nil {
+	if p.UpdateTime, err = stored.ParseTime(part[7]); err != nil {
 		return p, err
 	}
 	for line := range strings.SplitSeq(part[8], ",") {
@@ -105,7 +106,7 @@ func readPayout(value string) (p payout.Payout, err error) {
 		}
 		p.Lines = append(p.Lines, read)
 	}
-	n, err := parseInt(part[9])
+	n, err := stored.ParseInt(part[9])
 	if err == nil && (n < 0 || n > int64(len(part[10]))) {
 		err = fmt.Errorf("%d is not the length of its reference", n)
 	}
@@ -134,6 +135,6 @@ func readLine(currency, text string) (line payout.Line, err error) {
 }
 
 func readAmount(currency, text string) (money.Money, error) {
-	minor, err := parseInt(text)
+	minor, err := stored.ParseInt(text)
 	return money.FromMinor(currency, minor), err
 }

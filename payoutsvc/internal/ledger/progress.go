@@ -110,7 +110,7 @@ func (l *Ledger) partProgress(ctx context.Context, p store.Partition, key runKey
 func (l *Ledger) overall(ctx context.Context, key runKey, generation int) (sum Progress, done bool, err error) {
 	parts := make([]partProgress, l.db.Partitions())
 	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(parallelPartitions)
+	group.SetLimit(parallelReads)
 	for p := range parts {
 		group.Go(func() (err error) {
 			parts[p], _, err = l.partProgress(ctx, store.Partition(p), key, generation)

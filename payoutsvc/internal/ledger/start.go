@@ -110,7 +110,7 @@ func (l *Ledger) startRun(ctx context.Context, b *store.Batch, s started) (Run, 
 func (l *Ledger) countAll(ctx context.Context, q markQuery) (int64, error) {
 	var count atomic.Int64
 	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(parallelPartitions)
+	group.SetLimit(parallelReads)
 	for p := range l.db.Partitions() {
 		group.Go(func() error {
 			n, err := l.countMarked(ctx, store.Partition(p), q)

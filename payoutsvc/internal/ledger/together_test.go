@@ -7,11 +7,11 @@ import (
 	"slices"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/incentives-dev/incentives/internal/store"
+	"github.com/incentives-dev/incentives/internal/store/redistest"
 	"github.com/incentives-dev/incentives/payoutsvc/internal/ledger"
 )
 
@@ -19,6 +19,8 @@ import (
 type busy struct {
 	*world
 	*tap
+
+	t       *testing.T
 	letGo   chan struct{}
 	waiting sync.WaitGroup // calls that keep it busy
 	panics  bool           // let go, the next commit does
@@ -26,7 +28,7 @@ type busy struct {
 
 // newBusy keeps the ledger as busy as it gets, with calls of their own partners.
 func newBusy(t *testing.T, db store.DB) *busy {
-	b := &busy{world: newWorld(t, db, "azure"), letGo: make(chan struct{})}
+	b := &busy{t: t, world: newWorld(t, db, "azure"), letGo: make(chan struct{})}
 	held := make(chan struct{})
 	holding := 2
 	b.tap = &tap{DB: db, through: func(c call) error {
@@ -81,11 +83,12 @@ func (b *busy) recordOne(entries ...ledger.Entry) []string {
 // awaitJoined returns when n calls wait together.
 func (b *busy) awaitJoined(n int) {
 	b.Helper()
-	for deadline := time.Now().Add(10 * time.Second); b.ledger.Joined() != n; time.Sleep(time.Millisecond) {
-		if time.Now().After(deadline) {
-			b.Fatalf("%d calls wait together, want %d", b.ledger.Joined(), n)
+	redistest.Await(b.t, "calls that wait together", func(context.Context) error {
+		if joined := b.ledger.Joined(); joined != n {
+			return fmt.Errorf("%d, want %d", joined, n)
 		}
-	}
+		return nil
+	})
 }
 
 // What single calls record at the same time is recorded together, each with an outcome of its own. Rule E3.

@@ -15,7 +15,9 @@ import (
 )
 
 const (
-	// parallelPartitions is how many partitions are worked at once. More of them make a run on Pebble dearer, since what
+	// parallelReads is how many partitions are read at once for what is about all of them.
+	parallelReads = 8
+	// parallelPartitions is how many partitions a run works at once. More of them make a run on Pebble dearer, since what
 	// it writes then lies further apart.
 	parallelPartitions = 4
 	// pageSize is how many plans are settled in one commit: as many as plansvc tells the terms of in one call.

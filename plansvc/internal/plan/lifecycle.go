@@ -20,6 +20,16 @@ const (
 	Rejected       State = "REJECTED"
 )
 
+// Known tells whether it is a state that a plan can be in.
+func (s State) Known() bool {
+	switch s {
+	case Editing, Submitted, UnderReview, Approved, ActionRequired, Rejected:
+		return true
+	case none:
+	}
+	return false
+}
+
 // An Action is a call that changes a plan, by its name in the API.
 type Action string
 

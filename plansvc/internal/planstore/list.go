@@ -78,10 +78,10 @@ func (s *Store) byIndex(ctx context.Context, q Query, page listing.Page, collect
 	if page.After != "" {
 		l.Page.After = prefix + page.After
 	}
-	found, after, err := listing.ByIndex(ctx, l, func(names []plan.Name) ([]*plan.Plan, error) {
-		candidates, err := s.Plans(ctx, names)
+	found, after, err := listing.ByIndex(ctx, l, func(names []plan.Name) ([]*plan.Plan, int, error) {
+		candidates, bytes, err := s.plans(ctx, names)
 		// One may have moved on since the index was read.
-		return slices.DeleteFunc(candidates, func(p *plan.Plan) bool { return p == nil || !q.Filter.Match(valuesOf(p)) }), err
+		return slices.DeleteFunc(candidates, func(p *plan.Plan) bool { return p == nil || !q.Filter.Match(valuesOf(p)) }), bytes, err
 	})
 	return found, strings.TrimPrefix(after, prefix), err
 }

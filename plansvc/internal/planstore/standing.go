@@ -5,10 +5,10 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/incentives-dev/incentives/internal/money"
 	"github.com/incentives-dev/incentives/internal/store"
+	"github.com/incentives-dev/incentives/internal/stored"
 	"github.com/incentives-dev/incentives/plansvc/internal/plan"
 )
 
@@ -18,7 +18,7 @@ func appendStanding(b []byte, s *plan.Standing) ([]byte, error) {
 	b = append(append(b, s.State...), ' ')
 	b = append(append(b, s.CurrencyCode...), ' ')
 	if t := s.FirstSubmitTime; !t.IsZero() {
-		b = strconv.AppendInt(append(strconv.AppendInt(b, t.Unix(), 10), '.'), int64(t.Nanosecond()), 10)
+		b = stored.AppendTime(b, t)
 	}
 	for _, limit := range s.Limits {
 		minor, fits := limit.Amount.Minor()
@@ -45,13 +45,19 @@ func readStanding(name plan.Name, value string) (*plan.Standing, error) {
 	state, rest, ok := strings.Cut(value, " ")
 	currency, rest, too := strings.Cut(rest, " ")
 	submitted, limits, limited := strings.Cut(rest, " ")
-	if !ok || !too || state == "" {
+	if !ok || !too {
 		return nil, errors.New("it has too few fields")
+	}
+	if !plan.State(state).Known() {
+		return nil, fmt.Errorf("%q is no state", state)
+	}
+	if (currency != "" || limited) && !money.Known(currency) {
+		return nil, fmt.Errorf("%q is not a currency", currency)
 	}
 	s := &plan.Standing{Name: name, State: plan.State(state), CurrencyCode: currency}
 	var err error
 	if submitted != "" {
-		if s.FirstSubmitTime, err = readTime(submitted); err != nil {
+		if s.FirstSubmitTime, err = stored.ParseTime(submitted); err != nil {
 			return nil, err
 		}
 	}
@@ -59,7 +65,7 @@ func readStanding(name plan.Name, value string) (*plan.Standing, error) {
 		var limit string
 		limit, limits, limited = strings.Cut(limits, " ")
 		month, amount, _ := strings.Cut(limit, ":")
-		minor, err := strconv.ParseInt(amount, 10, 64)
+		minor, err := stored.ParseInt(amount)
 		if err != nil {
 			return nil, err
 		}
@@ -70,17 +76,6 @@ func readStanding(name plan.Name, value string) (*plan.Standing, error) {
 		s.Limits = append(s.Limits, plan.Limit{EffectiveMonth: effective, Amount: money.FromMinor(currency, minor)})
 	}
 	return s, nil
-}
-
-// readTime reads {seconds since 1970}.{nanoseconds}.
-func readTime(text string) (time.Time, error) {
-	whole, fraction, _ := strings.Cut(text, ".")
-	seconds, err := strconv.ParseInt(whole, 10, 64)
-	if err != nil {
-		return time.Time{}, err
-	}
-	nanos, err := strconv.ParseUint(fraction, 10, 32)
-	return time.Unix(seconds, int64(nanos)).UTC(), err
 }
 
 func putStanding(b *store.Batch, p *plan.Plan) error {
