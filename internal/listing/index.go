@@ -11,16 +11,22 @@ const (
 	// indexRounds is how often a page goes back to the index for more, where some of what it led to is not listed.
 	indexRounds = 10
 	// indexChunk is how many entries of an index are followed at once, before the size of what they led to is looked at.
-	indexChunk = 250
+	indexChunk = 32
 )
 
-// ByIndex lists what the entries of an index lead to: q lists the index, and find returns what is listed of all that some of
-// its entries lead to, in their order, and how many bytes that was in the store. What has moved on since the index was read is
-// find's to leave out. Pages are no longer than those of [List], but for what one find returns.
+// A Found is what an entry of an index leads to.
+type Found[T any] struct {
+	Item  T
+	Keep  bool // it is listed: it has not moved on since the index was read
+	Bytes int  // that it takes in the store
+}
+
+// ByIndex lists what the entries of an index lead to: q lists the index, and find returns what some of its entries lead to,
+// in their order. Pages end as those of [List] do.
 func ByIndex[Entry, T any](
-	ctx context.Context, q Query[Entry], find func([]Entry) (items []T, bytes int, err error),
+	ctx context.Context, q Query[Entry], find func([]Entry) ([]Found[T], error),
 ) (items []T, after string, err error) {
-	size, total := q.Page.Size, 0
+	size, bytes := q.Page.Size, 0
 	for range indexRounds {
 		q.Page.Size = size - len(items)
 		entries, ids, next, err := q.withIDs(ctx)
@@ -29,17 +35,23 @@ func ByIndex[Entry, T any](
 		}
 		followed := 0
 		for chunk := range slices.Chunk(entries, indexChunk) {
-			found, bytes, err := find(chunk)
+			found, err := find(chunk)
 			if err != nil {
 				return nil, "", err
 			}
-			items, total, followed = append(items, found...), total+bytes, followed+len(chunk)
-			if total >= byteBudget && followed < len(entries) {
-				return items, ids[followed-1], nil
+			for _, f := range found {
+				followed++
+				if !f.Keep {
+					continue
+				}
+				items = append(items, f.Item)
+				if bytes += f.Bytes; bytes >= byteBudget && (followed < len(entries) || next != "") {
+					return items, ids[followed-1], nil
+				}
 			}
 		}
 		q.Page.After, after = next, next
-		if after == "" || len(items) == size || total >= byteBudget {
+		if after == "" || len(items) == size {
 			break
 		}
 	}

@@ -10,7 +10,7 @@ import (
 )
 
 // pages lists all pages, and returns what each of them has.
-func pages(t *testing.T, size int, find func([]string) ([]string, int, error), ids ...string) [][]string {
+func pages(t *testing.T, size int, find func([]string) ([]listing.Found[string], error), ids ...string) [][]string {
 	t.Helper()
 	db := open(t)
 	put(t, db, ids...)
@@ -62,12 +62,16 @@ func TestByIndex(t *testing.T) {
 		{"one that fills up what has moved on", 100, func(id string) bool { return id >= "0050" }, 1, []int{100, 100, 100, 100, 100, 50}},
 		{"nothing is left of it", 1000, func(string) bool { return false }, 1, []int{0}},
 		{"little is left: a page gives up looking", 20, func(id string) bool { return id >= "0300" }, 1, append([]int{0}, slices.Repeat([]int{20}, 15)...)},
-		{"large items end a page early", 600, func(string) bool { return true }, 10 << 10, []int{250, 250, 100}},
+		{"large items end a page early", 600, func(string) bool { return true }, 10 << 10, []int{205, 205, 190}},
+		{"items that are as large as a page", 600, func(id string) bool { return id < "0003" }, 2 << 20, []int{1, 1, 1, 0}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			got := pages(t, test.size, func(ids []string) ([]string, int, error) {
-				found := slices.DeleteFunc(slices.Clone(ids), func(id string) bool { return !test.keep(id) })
-				return found, len(found) * test.bytes, nil
+			got := pages(t, test.size, func(ids []string) ([]listing.Found[string], error) {
+				found := make([]listing.Found[string], len(ids))
+				for i, id := range ids {
+					found[i] = listing.Found[string]{Item: id, Keep: test.keep(id), Bytes: test.bytes}
+				}
+				return found, nil
 			}, ids...)
 			if !slices.Equal(sizes(got), test.want) {
 				t.Errorf("pages of %v items, want %v", sizes(got), test.want)
@@ -81,7 +85,7 @@ func TestByIndex(t *testing.T) {
 	db := open(t)
 	put(t, db, ids...)
 	failure := errors.New("no")
-	_, _, err := listing.ByIndex(t.Context(), query(db, "", listing.Page{Size: 10}), func([]string) ([]string, int, error) { return nil, 0, failure })
+	_, _, err := listing.ByIndex(t.Context(), query(db, "", listing.Page{Size: 10}), func([]string) ([]listing.Found[string], error) { return nil, failure })
 	if !errors.Is(err, failure) {
 		t.Errorf("what find fails with: got %v", err)
 	}

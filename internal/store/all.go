@@ -2,6 +2,8 @@ package store
 
 import (
 	"context"
+	"fmt"
+	"runtime/debug"
 
 	"golang.org/x/sync/errgroup"
 )
@@ -24,13 +26,18 @@ func CommitAll(ctx context.Context, db DB, parts []Part) []error {
 	if all, ok := db.(AllCommitter); ok {
 		return all.CommitAll(ctx, parts)
 	}
-	if len(parts) == 1 { // in the caller's goroutine, which may be prepared for a panic
+	if len(parts) == 1 {
 		return []error{db.Commit(ctx, parts[0].Partition, parts[0].Batch)}
 	}
 	errs := make([]error, len(parts))
 	var group errgroup.Group
 	for i, part := range parts {
 		group.Go(func() error {
+			defer func() {
+				if r := recover(); r != nil { // nobody else would
+					errs[i] = fmt.Errorf("a commit was interrupted by a defect: %v\n%s", r, debug.Stack())
+				}
+			}()
 			errs[i] = db.Commit(ctx, part.Partition, part.Batch)
 			return nil
 		})

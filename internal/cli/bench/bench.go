@@ -92,9 +92,6 @@ func (m *meter) finish(asJSON bool) error {
 		Work: m.work, Count: m.done, Errors: m.failed, Seconds: seconds, PerSecond: float64(m.done) / seconds,
 		P50: millis(50), P95: millis(95), P99: millis(99), Max: float64(m.took.Max()) / 1000,
 	}
-	if m.first != nil {
-		m.console.Notef("incentives: %d calls failed, the first one: %v", m.failed, m.first)
-	}
 	if asJSON {
 		line, err := json.Marshal(r)
 		if err != nil {
@@ -105,8 +102,11 @@ func (m *meter) finish(asJSON bool) error {
 		m.console.Printf("%s: %s in %.2f s, %s/s; p50 %.2f ms, p95 %.2f ms, p99 %.2f ms; %d errors\n",
 			r.Work, cli.Count(r.Count), r.Seconds, cli.Count(int64(r.PerSecond)), r.P50, r.P95, r.P99, r.Errors)
 	}
-	if m.done == 0 && m.first != nil {
+	switch {
+	case m.first == nil:
+		return nil
+	case m.done == 0:
 		return fmt.Errorf("%s: nothing was done: %w", m.work, m.first)
 	}
-	return nil
+	return fmt.Errorf("%s: %d calls failed, the first one: %w", m.work, m.failed, m.first)
 }

@@ -46,6 +46,44 @@ func TestE2_AMarkIsNotAnsweredBeforeItIsDurable(t *testing.T) {
 	}
 }
 
+// TestE2_ManyCommitsShareAFate holds back, and then breaks, the sync of commits that go together: none is answered before it, in
+// whichever place it stands, and none is acknowledged after it has failed.
+func TestE2_ManyCommitsShareAFate(t *testing.T) {
+	const n = 20 // more than share a batch of Pebble's
+	for name, failure := range map[string]error{"durable": nil, "the disk breaks": errors.New("the disk is broken")} {
+		t.Run(name, func(t *testing.T) {
+			d := newDisk()
+			db := d.open(t)
+			release := d.hold()
+			defer release()
+			parts := make([]store.Part, n)
+			for i := range parts {
+				parts[i] = store.Part{Partition: store.Partition(i), Batch: putOf(thing("a"), "1")}
+			}
+			all := make(chan []error, 1)
+			go func() { all <- db.CommitAll(context.Background(), parts) }()
+			for p := range store.Partition(n) {
+				waitUntilPending(t, db, p, thing("a"))
+				ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+				if err := get(ctx, db, p, thing("a")); !errors.Is(err, context.DeadlineExceeded) {
+					t.Errorf("partition %d was answered (%v) although the commit is not durable", p, err)
+				}
+				cancel()
+			}
+			if failure != nil {
+				d.breakdown(failure, nil)
+			}
+			release()
+			for p, err := range <-all {
+				if failure == nil && err != nil || failure != nil && !errors.Is(err, store.ErrUnavailable) {
+					t.Errorf("partition %d: %v", p, err)
+				}
+			}
+			_ = db.Close() // ends, with an error or without
+		})
+	}
+}
+
 // TestE2_NothingIsAnsweredBeforeItIsDurable holds back the sync of a commit, and looks for any way to learn of
 // the commit.
 func TestE2_NothingIsAnsweredBeforeItIsDurable(t *testing.T) {

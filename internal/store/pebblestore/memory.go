@@ -70,10 +70,13 @@ func (m *memory) begin(writes []store.Write) {
 	}
 }
 
-// forget leaves what the batch at hand did.
+// forget leaves what the batch at hand did, and the cells of which nothing is known.
 func (m *memory) forget() {
 	for _, c := range m.touched {
 		c.now, c.touched = holding{}, false // it held on to the caller's memory
+		if c.known.kind == unknown {
+			delete(m.collection(c.key.Collection).cells, c.key.ID)
+		}
 	}
 	clear(m.touched)
 	m.touched = m.touched[:0]

@@ -18,8 +18,8 @@ import (
 	"github.com/incentives-dev/incentives/internal/store"
 )
 
-// format is the version of what this package writes. It goes up with every change of it; `store copy` of the program that
-// wrote a store takes what is there to another engine, and that of this program back.
+// format is the version of how this package lays out keys. It goes up with every change of that. What a service writes under them
+// is the service's own.
 const format = 2
 
 // Pebble takes its memtables, of which there are at most memTables, out of the cache's size, so what is left

@@ -24,7 +24,7 @@ type Ledger struct {
 func New(db store.DB) *Ledger {
 	return &Ledger{
 		db: db, recordings: sync.Pool{New: func() any { return newRecording(db) }},
-		single: gatherer{slots: make(chan struct{}, parallelTogether)},
+		single: newGatherer(db),
 	}
 }
 

@@ -2,9 +2,7 @@ package ledger
 
 import (
 	"context"
-	"slices"
 	"strings"
-	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
 
@@ -60,23 +58,24 @@ func (l *Ledger) byState(
 			return planKey{partition: l.partitionOf(mpn), id: id}, true, nil
 		},
 	}
-	return listing.ByIndex(ctx, index, func(plans []planKey) ([]payout.Payout, int, error) {
-		found, bytes, err := l.payoutsOn(ctx, q.PayDate, plans)
-		// One may have moved on since the index was read.
-		return slices.DeleteFunc(found, func(p payout.Payout) bool { return !q.admits(p) }), bytes, err
+	return listing.ByIndex(ctx, index, func(plans []planKey) ([]listing.Found[payout.Payout], error) {
+		found, err := l.payoutsOn(ctx, q.PayDate, plans)
+		for i := range found {
+			found[i].Keep = q.admits(found[i].Item)
+		}
+		return found, err
 	})
 }
 
-// payoutsOn returns plans' payouts of a pay date, and how many bytes they are in the store; of one that has none, the zero Payout.
-func (l *Ledger) payoutsOn(ctx context.Context, date payout.PayDate, plans []planKey) ([]payout.Payout, int, error) {
+// payoutsOn returns plans' payouts of a pay date; of one that has none, the zero Payout.
+func (l *Ledger) payoutsOn(ctx context.Context, date payout.PayDate, plans []planKey) ([]listing.Found[payout.Payout], error) {
 	places := map[store.Partition][]int{}
 	for i, plan := range plans {
 		places[plan.partition] = append(places[plan.partition], i)
 	}
-	payouts := make([]payout.Payout, len(plans))
+	payouts := make([]listing.Found[payout.Payout], len(plans))
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(parallelReads)
-	var bytes atomic.Int64
 	for p, of := range places {
 		group.Go(func() error {
 			keys := make([]store.Key, len(of))
@@ -88,16 +87,15 @@ func (l *Ledger) payoutsOn(ctx context.Context, date payout.PayDate, plans []pla
 				if value == nil {
 					continue
 				}
-				bytes.Add(int64(len(value)))
-				if payouts[of[k]], err = parsePayout(keys[k], value); err != nil {
+				payouts[of[k]].Bytes = len(value)
+				if payouts[of[k]].Item, err = parsePayout(keys[k], value); err != nil {
 					return err
 				}
 			}
 			return err
 		})
 	}
-	err := group.Wait()
-	return payouts, int(bytes.Load()), err
+	return payouts, group.Wait()
 }
 
 func (q PayoutsQuery) admits(p payout.Payout) bool {

@@ -3,6 +3,8 @@ package ledger
 import (
 	"context"
 	"errors"
+	"fmt"
+	"runtime/debug"
 	"slices"
 	"time"
 
@@ -41,19 +43,43 @@ type Outcome struct {
 func (l *Ledger) Record(ctx context.Context, now time.Time, entries []Entry) []Outcome {
 	b := batch{now: now.Round(0).UTC(), entries: entries, outcomes: make([]Outcome, len(entries))}
 	shares := l.share(b)
-	if len(shares) <= leastShares {
-		l.record(ctx, b, shares)
-		return b.outcomes
-	}
 	var group errgroup.Group
 	for some := range slices.Chunk(shares, max(leastShares, (len(shares)+parallelRecords-1)/parallelRecords)) {
 		group.Go(func() error {
-			l.record(ctx, b, some)
+			l.recordGuarded(ctx, b, some)
 			return nil // it is in the outcomes
 		})
 	}
 	_ = group.Wait() // never fails
 	return b.outcomes
+}
+
+// recordGuarded is record, where a panic is an error of the earning that makes it panic, and of no other. Those whose commit
+// was made before are found to be duplicates then. Rule E3.
+func (l *Ledger) recordGuarded(ctx context.Context, b batch, shares []share) {
+	err := guarded(func() { l.record(ctx, b, shares) })
+	if err == nil {
+		return
+	}
+	for _, s := range shares {
+		for k := range s.members {
+			one := share{partition: s.partition, members: s.members[k : k+1]}
+			if err := guarded(func() { l.record(ctx, b, []share{one}) }); err != nil {
+				b.outcomes[s.members[k]] = Outcome{Err: err}
+			}
+		}
+	}
+}
+
+// guarded runs fn, and returns as an error what it panics with.
+func guarded(fn func()) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("recording was interrupted by a defect: %v\n%s", r, debug.Stack())
+		}
+	}()
+	fn()
+	return nil
 }
 
 // A batch is one call of Record.
@@ -129,7 +155,9 @@ func (l *Ledger) record(ctx context.Context, b batch, shares []share) {
 	for _, r := range recordings {
 		if errors.Is(r.err, store.ErrConflict) {
 			again.Go(func() error {
-				r.err = store.Retry(ctx, func() error { return r.attempt(ctx) })
+				if err := guarded(func() { r.err = store.Retry(ctx, func() error { return r.attempt(ctx) }) }); err != nil {
+					r.err = err
+				}
 				return nil
 			})
 		}

@@ -2,9 +2,11 @@ package ledger
 
 import (
 	"context"
-	"errors"
 	"sync"
 	"time"
+
+	"github.com/incentives-dev/incentives/internal/fault"
+	"github.com/incentives-dev/incentives/internal/store"
 )
 
 const (
@@ -13,24 +15,34 @@ const (
 	parallelTogether = 2
 	// mostTogether bounds a batch: so many earnings are worth a batch of their own.
 	mostTogether = 256
+	// mostJoined bounds what waits, also for callers that have gone.
+	mostJoined = 4096
 )
-
-// errInterrupted is the outcome of those that were recorded together with one that made the ledger panic.
-var errInterrupted = errors.New("recording was interrupted by a defect")
 
 // A gatherer has single earnings that arrive at the same time recorded together. Nothing waits to be joined: what
 // comes while others are at work is what waits together.
 type gatherer struct {
-	slots chan struct{} // holds one for each batch that is being recorded
+	// slots holds one for each batch that is being recorded. It is nil where the store does no better with many partitions at
+	// once: there one that is out would make the others wait.
+	slots chan struct{}
 
-	mu   sync.Mutex
-	open *gathered // the batch that waits for a slot, which whoever comes joins; nil where none waits
+	mu     sync.Mutex
+	open   *gathered // the batch that waits for a slot, which whoever comes joins; nil where none waits
+	joined int       // how many earnings wait for a slot
+}
+
+func newGatherer(db store.DB) gatherer {
+	if _, ok := db.(store.AllCommitter); ok {
+		return gatherer{slots: make(chan struct{}, parallelTogether)}
+	}
+	return gatherer{}
 }
 
 type gathered struct {
-	now      time.Time // when the last one joined
+	now      time.Time // the latest at which one joined
+	callers  []context.Context
 	entries  []Entry
-	outcomes []Outcome
+	outcomes []Outcome     // of the entries whose callers were there when the batch was begun, else the zero Outcome
 	done     chan struct{} // closed when outcomes are there
 }
 
@@ -40,10 +52,15 @@ func (l *Ledger) RecordOne(ctx context.Context, now time.Time, entry Entry) Outc
 	if err := ctx.Err(); err != nil {
 		return Outcome{Err: err}
 	}
-	batch, place := l.single.join(now, entry)
+	if l.single.slots == nil {
+		return l.Record(ctx, now, []Entry{entry})[0]
+	}
+	batch, place, err := l.single.join(ctx, now, entry)
+	if err != nil {
+		return Outcome{Err: err}
+	}
 	if place == 0 {
-		l.recordGathered(context.WithoutCancel(ctx), batch) // for the others, too
-		return batch.outcomes[0]
+		go l.recordGathered(context.WithoutCancel(ctx), batch) // for the others, too
 	}
 	select {
 	case <-batch.done:
@@ -54,39 +71,52 @@ func (l *Ledger) RecordOne(ctx context.Context, now time.Time, entry Entry) Outc
 }
 
 // join adds an entry to the open batch, and returns its place there. Who gets the first one has to have the batch recorded.
-func (g *gatherer) join(now time.Time, entry Entry) (batch *gathered, place int) {
+func (g *gatherer) join(ctx context.Context, now time.Time, entry Entry) (batch *gathered, place int, err error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	if g.joined >= mostJoined {
+		return nil, 0, fault.New(fault.Unavailable, "RECORDING_BUSY", "%d earnings wait to be recorded: send it again later", g.joined)
+	}
+	g.joined++
 	if g.open == nil {
 		g.open = &gathered{done: make(chan struct{})}
 	}
 	batch = g.open
-	batch.now = now
-	batch.entries = append(batch.entries, entry)
+	if now.After(batch.now) {
+		batch.now = now
+	}
+	batch.callers, batch.entries = append(batch.callers, ctx), append(batch.entries, entry)
 	if len(batch.entries) == mostTogether {
 		g.open = nil
 	}
-	return batch, len(batch.entries) - 1
+	return batch, len(batch.entries) - 1, nil
 }
 
-// recordGathered records a batch when its turn has come. Until then others may join.
+// recordGathered records a batch when its turn has come. Until then others may join. What callers have sent that have gone
+// is not recorded.
 func (l *Ledger) recordGathered(ctx context.Context, batch *gathered) {
 	g := &l.single
 	g.slots <- struct{}{}
+	defer func() { <-g.slots }()
 	g.mu.Lock()
 	if g.open == batch {
 		g.open = nil
 	}
+	g.joined -= len(batch.entries)
 	g.mu.Unlock()
-	defer func() {
-		if batch.outcomes == nil { // a panic, which the others must not wait for
-			batch.outcomes = make([]Outcome, len(batch.entries))
-			for i := range batch.outcomes {
-				batch.outcomes[i].Err = errInterrupted
-			}
+	var here []Entry
+	var places []int
+	for i, caller := range batch.callers {
+		if caller.Err() == nil {
+			here, places = append(here, batch.entries[i]), append(places, i)
 		}
-		<-g.slots
-		close(batch.done)
-	}()
-	batch.outcomes = l.Record(ctx, batch.now, batch.entries)
+	}
+	outcomes := make([]Outcome, len(batch.entries))
+	if len(here) > 0 {
+		for k, outcome := range l.Record(ctx, batch.now, here) {
+			outcomes[places[k]] = outcome
+		}
+	}
+	batch.outcomes = outcomes
+	close(batch.done)
 }

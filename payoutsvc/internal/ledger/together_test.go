@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 
@@ -23,7 +24,22 @@ type busy struct {
 	t       *testing.T
 	letGo   chan struct{}
 	waiting sync.WaitGroup // calls that keep it busy
-	panics  bool           // let go, the next commit does
+	poison  string         // the id of an earning that makes a commit panic
+}
+
+// asOne makes many commits as the tap makes each.
+type asOne struct{ *tap }
+
+func (a asOne) CommitAll(ctx context.Context, parts []store.Part) []error {
+	errs := make([]error, len(parts))
+	for i, part := range parts {
+		errs[i] = a.Commit(ctx, part.Partition, part.Batch)
+	}
+	return errs
+}
+
+func (b *busy) isPoison(batch *store.Batch) bool {
+	return b.poison != "" && slices.ContainsFunc(batch.Writes(), func(w store.Write) bool { return strings.HasSuffix(w.Key.ID, "/"+b.poison) })
 }
 
 // newBusy keeps the ledger as busy as it gets, with calls of their own partners.
@@ -41,12 +57,12 @@ func newBusy(t *testing.T, db store.DB) *busy {
 		if hold {
 			held <- struct{}{}
 			<-b.letGo
-		} else if b.panics {
+		} else if c.operation == commit && b.isPoison(c.batch) {
 			panic("a defect")
 		}
 		return c.do()
 	}}
-	b.ledger = ledger.New(b.tap)
+	b.ledger = ledger.New(asOne{b.tap})
 	for i := range holding {
 		entry := b.entry(b.plan(fmt.Sprint("first-", i), 100_00), "", "2026-04", 1_00)
 		b.waiting.Go(func() {
@@ -64,14 +80,7 @@ func (b *busy) recordOne(entries ...ledger.Entry) []string {
 	outcomes := make([]ledger.Outcome, len(entries))
 	var calls sync.WaitGroup
 	for i, entry := range entries {
-		calls.Go(func() {
-			defer func() {
-				if recover() != nil {
-					outcomes[i].Err = errors.New("panicked")
-				}
-			}()
-			outcomes[i] = b.ledger.RecordOne(b.Context(), b.now, entry)
-		})
+		calls.Go(func() { outcomes[i] = b.ledger.RecordOne(b.Context(), b.now, entry) })
 		b.awaitJoined(i + 1)
 	}
 	close(b.letGo)
@@ -114,21 +123,29 @@ func TestE3_SingleCallsTogether(t *testing.T) {
 	})
 }
 
-// One that panics takes those with it that are recorded together with it, and keeps none of them waiting.
-func TestE3_SingleCallsAfterAPanic(t *testing.T) {
+// One that makes the ledger panic takes none with it that are recorded together with it, wherever they lie.
+func TestE3_SingleCallsBesideAPanic(t *testing.T) {
 	onEach(t, func(t *testing.T, db store.DB) {
 		b := newBusy(t, db)
-		plan := b.plan("contoso", 100_00)
-		b.panics = true
-		got := b.recordOne(b.entry(plan, "a", "2026-04", 1_00), b.entry(plan, "b", "2026-04", 1_00), b.entry(plan, "c", "2026-04", 1_00))
-		const others = "recording was interrupted by a defect"
-		if want := []string{"panicked", others, others}; !slices.Equal(got, want) {
-			t.Errorf("outcomes %q, want %q", got, want)
+		b.poison = "poison"
+		var entries []ledger.Entry
+		for i := range 12 {
+			entries = append(entries, b.entry(b.plan(fmt.Sprint("p", i), 100_00), "", "2026-04", 1_00))
 		}
-		b.panics = false
-		b.wantEarned("what panicked", plan, "2026-04", 0)
-		if got := b.ledger.RecordOne(t.Context(), b.now, b.entry(plan, "a", "2026-04", 1_00)); got.Err != nil || got.Duplicate {
-			t.Errorf("the next call: %+v", got)
+		sick := b.plan("p0", 100_00)
+		got := b.recordOne(append(entries, b.entry(sick, b.poison, "2026-04", 2_00))...)
+		for i, word := range got[:len(entries)] {
+			if word != "recorded" && word != "duplicate" { // of its own commit, which was made before the panic
+				t.Errorf("call %d, beside one that panics: %s", i, word)
+			}
+		}
+		if last := got[len(entries)]; !strings.HasPrefix(last, "recording was interrupted by a defect: a defect\n") {
+			t.Errorf("the call that panics: %s", last)
+		}
+		b.wantEarned("beside a panic", sick, "2026-04", 1_00)
+		b.poison = ""
+		if got := b.ledger.RecordOne(t.Context(), b.now, b.entry(sick, "poison", "2026-04", 2_00)); got.Err != nil || got.Duplicate {
+			t.Errorf("the call when the defect is mended: %+v", got)
 		}
 	})
 }
@@ -139,15 +156,23 @@ func TestE2_SingleCallsThatAreGivenUp(t *testing.T) {
 		b := newBusy(t, db)
 		plan := b.plan("contoso", 100_00)
 		ctx, giveUp := context.WithCancel(t.Context())
-		contexts := []context.Context{ctx, t.Context(), ctx, t.Context()}
+		contexts := []context.Context{ctx, t.Context(), ctx, t.Context()} // the first leads the others
 		outcomes := make([]ledger.Outcome, len(contexts))
 		var calls sync.WaitGroup
+		var gone []chan struct{}
 		for i, ctx := range contexts {
 			entry := b.entry(plan, fmt.Sprint("e", i), "2026-04", 1_00)
-			calls.Go(func() { outcomes[i] = b.ledger.RecordOne(ctx, b.now, entry) })
+			done := make(chan struct{})
+			calls.Go(func() {
+				defer close(done)
+				outcomes[i] = b.ledger.RecordOne(ctx, b.now, entry)
+			})
+			gone = append(gone, done)
 			b.awaitJoined(i + 1)
 		}
 		giveUp()
+		<-gone[0] // while the store still keeps everything waiting
+		<-gone[2]
 		close(b.letGo)
 		calls.Wait()
 		b.waiting.Wait()
@@ -156,15 +181,17 @@ func TestE2_SingleCallsThatAreGivenUp(t *testing.T) {
 				t.Errorf("call %d, beside others that were given up: %v", i, err)
 			}
 		}
-		if err := outcomes[2].Err; err != nil && !errors.Is(err, context.Canceled) {
-			t.Errorf("a call that was given up: %v", err)
+		for _, i := range []int{0, 2} {
+			if err := outcomes[i].Err; !errors.Is(err, context.Canceled) {
+				t.Errorf("call %d, which was given up: %v", i, err)
+			}
 		}
-		b.wantEarned("all were on their way", plan, "2026-04", 4_00)
+		b.wantEarned("two were given up before it was their turn", plan, "2026-04", 2_00)
 
 		got := b.ledger.RecordOne(ctx, b.now, b.entry(plan, "never", "2026-04", 1_00))
 		if !errors.Is(got.Err, context.Canceled) {
 			t.Errorf("a call that was given up before it began: %v", got.Err)
 		}
-		b.wantEarned("given up before", plan, "2026-04", 4_00)
+		b.wantEarned("given up before", plan, "2026-04", 2_00)
 	})
 }

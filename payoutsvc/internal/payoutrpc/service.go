@@ -2,6 +2,7 @@ package payoutrpc
 
 import (
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"github.com/incentives-dev/incentives/internal/clock"
@@ -26,6 +27,8 @@ type Service struct {
 	Patience time.Duration
 	// WatchInterval is how often WatchPayoutRun looks.
 	WatchInterval time.Duration
+
+	streams, readsAhead atomic.Int32 // how many there are; see StreamEarnings
 }
 
 // draining tells whether the server has begun to stop.

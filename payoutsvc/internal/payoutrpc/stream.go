@@ -6,8 +6,15 @@ import (
 
 	"google.golang.org/grpc"
 
+	"github.com/incentives-dev/incentives/internal/fault"
 	"github.com/incentives-dev/incentives/internal/rpc"
 	payoutv1 "github.com/incentives-dev/incentives/proto/incentives/payout/v1"
+)
+
+// What streams may hold in memory: each a batch, which can be some 14 MiB, and some of them the next one.
+const (
+	maxStreams    = 24
+	maxReadsAhead = 8
 )
 
 type earningStream = grpc.BidiStreamingServer[payoutv1.StreamEarningsRequest, payoutv1.StreamEarningsResponse]
@@ -16,9 +23,14 @@ type earningStream = grpc.BidiStreamingServer[payoutv1.StreamEarningsRequest, pa
 // is on stable storage. Rules E2, E3.
 //
 // While one batch is recorded the next is read, and no more than that: a store
-// that is slow makes the sender wait. When the server stops, what was read is
+// that is slow makes the sender wait. Where many streams do so, one reads the next
+// batch only when it has recorded the last. When the server stops, what was read is
 // still recorded and answered.
 func (s *Service) StreamEarnings(stream earningStream) error {
+	defer s.streams.Add(-1)
+	if s.streams.Add(1) > maxStreams {
+		return fault.New(fault.Limit, "TOO_MANY_STREAMS", "%d streams are open, which is as many as are taken: send on fewer, or later", maxStreams)
+	}
 	next := readAhead(stream)
 	for {
 		var read reading
@@ -38,10 +50,16 @@ func (s *Service) StreamEarnings(stream earningStream) error {
 			return read.err
 		}
 		draining := s.draining()
+		ahead := false
 		if !draining {
-			next = readAhead(stream)
+			if ahead = s.readsAhead.Add(1) <= maxReadsAhead; ahead {
+				next = readAhead(stream)
+			}
 		}
 		outcomes, err := s.recordBatch(stream.Context(), read.request.GetEarnings())
+		if !draining {
+			s.readsAhead.Add(-1)
+		}
 		if err != nil {
 			return err
 		}
@@ -50,6 +68,9 @@ func (s *Service) StreamEarnings(stream earningStream) error {
 		}
 		if draining {
 			return rpc.Draining()
+		}
+		if !ahead {
+			next = readAhead(stream)
 		}
 	}
 }

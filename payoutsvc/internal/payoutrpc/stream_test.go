@@ -313,3 +313,32 @@ func TestStreamEarnings_SenderThatDoesNotRead(t *testing.T) {
 		}
 	})
 }
+
+// What streams hold in memory is bounded: so is how many there are.
+func TestStreamEarnings_TooMany(t *testing.T) {
+	in(t, func(t *testing.T, o *office) {
+		const most = 24
+		answered := func(n int) sender {
+			s := o.sender(t.Context(), t)
+			s.send(t, earning(contoso, fmt.Sprint("e", n), 1))
+			s.checkAnswer(t, "RECORDED 2026-04")
+			return s
+		}
+		end := func(s sender) {
+			if err := s.CloseSend(); err != nil {
+				t.Fatal(err)
+			}
+			s.checkEnd(t, "OK")
+		}
+		open := make([]sender, most)
+		for i := range open {
+			open[i] = answered(i)
+		}
+		o.sender(t.Context(), t).checkEnd(t, "ResourceExhausted TOO_MANY_STREAMS")
+		end(open[0])
+		open[0] = answered(most) // in its place
+		for _, s := range open {
+			end(s)
+		}
+	})
+}

@@ -78,10 +78,18 @@ func (s *Store) byIndex(ctx context.Context, q Query, page listing.Page, collect
 	if page.After != "" {
 		l.Page.After = prefix + page.After
 	}
-	found, after, err := listing.ByIndex(ctx, l, func(names []plan.Name) ([]*plan.Plan, int, error) {
-		candidates, bytes, err := s.plans(ctx, names)
-		// One may have moved on since the index was read.
-		return slices.DeleteFunc(candidates, func(p *plan.Plan) bool { return p == nil || !q.Filter.Match(valuesOf(p)) }), bytes, err
+	found, after, err := listing.ByIndex(ctx, l, func(names []plan.Name) ([]listing.Found[*plan.Plan], error) {
+		found, err := getAll(ctx, s, names, planKey, func(name plan.Name, value []byte) (*listing.Found[*plan.Plan], error) {
+			p, err := decode[plan.Plan](planKey(name), value)
+			return &listing.Found[*plan.Plan]{Item: p, Bytes: len(value), Keep: err == nil && q.Filter.Match(valuesOf(p))}, err
+		})
+		all := make([]listing.Found[*plan.Plan], len(found))
+		for i, f := range found {
+			if f != nil {
+				all[i] = *f
+			}
+		}
+		return all, err
 	})
 	return found, strings.TrimPrefix(after, prefix), err
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net/url"
-	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -60,18 +59,9 @@ func (s *Store) Plan(ctx context.Context, name plan.Name) (*plan.Plan, error) {
 
 // Plans returns plans in the order of their names, nil where there is none.
 func (s *Store) Plans(ctx context.Context, names []plan.Name) ([]*plan.Plan, error) {
-	found, _, err := s.plans(ctx, names)
-	return found, err
-}
-
-// plans is Plans, and how many bytes they are in the store.
-func (s *Store) plans(ctx context.Context, names []plan.Name) (found []*plan.Plan, bytes int, err error) {
-	var sum atomic.Int64
-	found, err = getAll(ctx, s, names, planKey, func(name plan.Name, value []byte) (*plan.Plan, error) {
-		sum.Add(int64(len(value)))
+	return getAll(ctx, s, names, planKey, func(name plan.Name, value []byte) (*plan.Plan, error) {
 		return decode[plan.Plan](planKey(name), value)
 	})
-	return found, int(sum.Load()), err
 }
 
 // Standings returns what terms are made of, in the order of the plans' names, nil where there is no such plan.
