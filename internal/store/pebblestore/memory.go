@@ -8,6 +8,7 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 
 	"github.com/incentives-dev/incentives/internal/store"
+	"github.com/incentives-dev/incentives/internal/stored"
 )
 
 // remembered is how many keys of a collection a partition remembers, in some 150 bytes each.
@@ -181,8 +182,8 @@ func (c *cell) number(r *reader) (int64, error) {
 
 // number returns what the value of a counter stands for.
 func number(value []byte) (int64, error) {
-	n, err := strconv.ParseInt(string(value), 10, 64)
-	if err != nil || strconv.FormatInt(n, 10) != string(value) { // "+1", "007", "-0"
+	n, err := stored.ParseInt(string(value))
+	if err != nil {
 		return 0, store.ErrNotNumber
 	}
 	return n, nil

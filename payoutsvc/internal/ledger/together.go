@@ -112,10 +112,13 @@ func (l *Ledger) recordGathered(ctx context.Context, batch *gathered) {
 		}
 	}
 	outcomes := make([]Outcome, len(batch.entries))
-	if len(here) > 0 {
-		for k, outcome := range l.Record(ctx, batch.now, here) {
-			outcomes[places[k]] = outcome
+	recorded := make([]Outcome, len(here))
+	err := guarded(func() { copy(recorded, l.Record(ctx, batch.now, here)) }) // in a goroutine of its own, where a panic ends the process
+	for k, outcome := range recorded {
+		if err != nil {
+			outcome = Outcome{Err: err}
 		}
+		outcomes[places[k]] = outcome
 	}
 	batch.outcomes = outcomes
 	close(batch.done)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/incentives-dev/incentives/internal/fault"
 	"github.com/incentives-dev/incentives/internal/store"
 	"github.com/incentives-dev/incentives/internal/store/redistest"
 	"github.com/incentives-dev/incentives/payoutsvc/internal/ledger"
@@ -193,5 +194,21 @@ func TestE2_SingleCallsThatAreGivenUp(t *testing.T) {
 			t.Errorf("a call that was given up before it began: %v", got.Err)
 		}
 		b.wantEarned("given up before", plan, "2026-04", 2_00)
+	})
+}
+
+// What waits is bounded: where too much does, a caller is told to come again.
+func TestSingleCallsAreBounded(t *testing.T) {
+	onEach(t, func(t *testing.T, db store.DB) {
+		b := newBusy(t, db)
+		b.ledger.Crowd()
+		plan := b.plan("contoso", 100_00)
+		got := b.ledger.RecordOne(t.Context(), b.now, b.entry(plan, "a", "2026-04", 1_00))
+		if fault.KindOf(got.Err) != fault.Unavailable || fault.ReasonOf(got.Err) != "RECORDING_BUSY" {
+			t.Errorf("a call that would wait behind too many: %v", got.Err)
+		}
+		close(b.letGo)
+		b.waiting.Wait()
+		b.wantEarned("refused", plan, "2026-04", 0)
 	})
 }

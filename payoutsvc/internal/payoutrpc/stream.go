@@ -50,16 +50,9 @@ func (s *Service) StreamEarnings(stream earningStream) error {
 			return read.err
 		}
 		draining := s.draining()
-		ahead := false
-		if !draining {
-			if ahead = s.readsAhead.Add(1) <= maxReadsAhead; ahead {
-				next = readAhead(stream)
-			}
-		}
-		outcomes, err := s.recordBatch(stream.Context(), read.request.GetEarnings())
-		if !draining {
-			s.readsAhead.Add(-1)
-		}
+		var outcomes []*payoutv1.EarningOutcome
+		var err error
+		next, outcomes, err = s.recordAhead(stream, read.request, !draining)
 		if err != nil {
 			return err
 		}
@@ -69,10 +62,24 @@ func (s *Service) StreamEarnings(stream earningStream) error {
 		if draining {
 			return rpc.Draining()
 		}
-		if !ahead {
+		if next == nil {
 			next = readAhead(stream)
 		}
 	}
+}
+
+// recordAhead records a batch, and reads the next one meanwhile, if it may and not too many do; else next is nil.
+func (s *Service) recordAhead(
+	stream earningStream, request *payoutv1.StreamEarningsRequest, mayRead bool,
+) (next <-chan reading, outcomes []*payoutv1.EarningOutcome, err error) {
+	if mayRead {
+		defer s.readsAhead.Add(-1)
+		if s.readsAhead.Add(1) <= maxReadsAhead {
+			next = readAhead(stream)
+		}
+	}
+	outcomes, err = s.recordBatch(stream.Context(), request.GetEarnings())
+	return next, outcomes, err
 }
 
 // A reading is the next request of a stream, or why there is none.

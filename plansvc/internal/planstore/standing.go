@@ -60,6 +60,9 @@ func readStanding(name plan.Name, value string) (*plan.Standing, error) {
 		if s.FirstSubmitTime, err = stored.ParseTime(submitted); err != nil {
 			return nil, err
 		}
+		if s.FirstSubmitTime.IsZero() {
+			return nil, fmt.Errorf("%q stands for no time", submitted)
+		}
 	}
 	for limited {
 		var limit string
