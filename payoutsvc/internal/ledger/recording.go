@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/incentives-dev/incentives/internal/fault"
@@ -39,8 +40,12 @@ type recording struct {
 	writes store.Batch
 }
 
-// nameBytes is about what names take for each earning: an id, and those of a total and its mark.
-const nameBytes = 200
+const (
+	// nameBytes is about what names take for each earning: an id, and those of a total and its mark.
+	nameBytes = 200
+	// valueBytes is what the stored form of an earning takes at the most, its description aside.
+	valueBytes = 80
+)
 
 func newRecording(db store.DB) *recording {
 	return &recording{db: db, first: map[string]int{}, total: map[string]int{}}
@@ -49,11 +54,14 @@ func newRecording(db store.DB) *recording {
 func (r *recording) begin(b batch, s share) {
 	r.batch, r.share = b, s
 	r.names.Grow(nameBytes * len(s.members))
+	size := 0
 	for _, i := range s.members {
 		e := &b.entries[i]
+		size += valueBytes + len(e.Earning.Description)
 		mpn, plan, _ := splitPlan(e.Terms.Plan) // it has a partition, so it is well-formed
 		r.ids = append(r.ids, r.name(mpn, "/", plan, "/", e.Earning.ID))
 	}
+	r.values = slices.Grow(r.values, size) // else what it outgrows stays as long as the batch, in pieces
 }
 
 // end tells the outcomes why nothing is recorded, if so. It forgets the batch and keeps the memory, except that of names,

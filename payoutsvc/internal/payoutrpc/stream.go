@@ -11,7 +11,8 @@ import (
 	payoutv1 "github.com/incentives-dev/incentives/proto/incentives/payout/v1"
 )
 
-// What streams may hold in memory: each a batch, which can be some 14 MiB, and some of them the next one.
+// What streams may hold in memory: each a batch, which takes up to some 15 MiB while it is recorded, and some of them
+// the next one.
 const (
 	maxStreams    = 24
 	maxReadsAhead = 8
