@@ -18,6 +18,7 @@ type Config struct {
 	Plansvc         string        `help:"Address of plansvc." default:"127.0.0.1:9001"`
 	Payoutsvc       string        `help:"Address of payoutsvc." default:"127.0.0.1:9002"`
 	ShutdownTimeout time.Duration `help:"How long to wait for calls in flight on shutdown." default:"10s"`
+	rpc.TLS
 
 	// OnListen, if set, is told the address that the gateway listens on.
 	OnListen func(net.Addr) `kong:"-"`
@@ -43,17 +44,27 @@ func Run(ctx context.Context, config Config) error {
 	if config.Log == nil {
 		config.Log = slog.Default()
 	}
+	if err := config.Check(config.Listen); err != nil {
+		return fmt.Errorf("gateway: %w", err)
+	}
 	listener, err := rpc.Listen(ctx, config.Listen)
 	if err != nil {
 		return fmt.Errorf("gateway: %w", err)
 	}
 	defer listener.Close()
-	plans, err := rpc.Dial(config.Plansvc)
+	if listener, err = config.Wrap(listener); err != nil {
+		return fmt.Errorf("gateway: %w", err)
+	}
+	credentials, err := config.DialOption()
+	if err != nil {
+		return fmt.Errorf("gateway: %w", err)
+	}
+	plans, err := rpc.Dial(config.Plansvc, credentials)
 	if err != nil {
 		return fmt.Errorf("gateway: plansvc at %q: %w", config.Plansvc, err)
 	}
 	defer plans.Close()
-	payouts, err := rpc.Dial(config.Payoutsvc)
+	payouts, err := rpc.Dial(config.Payoutsvc, credentials)
 	if err != nil {
 		return fmt.Errorf("gateway: payoutsvc at %q: %w", config.Payoutsvc, err)
 	}

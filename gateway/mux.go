@@ -33,6 +33,8 @@ func newMux(m *mux) (*mux, error) {
 		) {
 			m.unroutable(w, r, httpStatus)
 		}),
+		// Of a request's header the services are told the bearer token, and nothing that would pass for it.
+		runtime.WithIncomingHeaderMatcher(func(string) (string, bool) { return "", false }),
 		// "%2F" has been refused before, so no two paths become one.
 		runtime.WithUnescapingMode(runtime.UnescapingModeAllExceptSlash),
 		runtime.WithDisablePathLengthFallback(), // a POST stays one, whatever its header says

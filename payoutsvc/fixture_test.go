@@ -14,6 +14,7 @@ import (
 	"google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	"github.com/incentives-dev/incentives/internal/auth"
 	"github.com/incentives-dev/incentives/internal/rpc"
 	"github.com/incentives-dev/incentives/payoutsvc"
 	"github.com/incentives-dev/incentives/payoutsvc/internal/terms/termstest"
@@ -49,7 +50,7 @@ func servePlansvc(t *testing.T, p *termstest.Plansvc, address string) (stop func
 		t.Fatal(err)
 	}
 	server := rpc.Server{
-		Name: "plansvc", Listener: listener, Ready: func(context.Context) error { return nil },
+		Name: "plansvc", Listener: listener, Guard: auth.Open(), Ready: func(context.Context) error { return nil },
 		Drain: make(chan struct{}), Deadline: time.Second, Log: slog.New(slog.DiscardHandler),
 		Register: func(r grpc.ServiceRegistrar) { planv1.RegisterPlanServiceServer(r, p) },
 	}

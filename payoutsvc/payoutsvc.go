@@ -3,8 +3,10 @@
 package payoutsvc
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
+	"crypto/tls"
 	"fmt"
 	"log/slog"
 	"net"
@@ -14,6 +16,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/health/grpc_health_v1"
 
+	"github.com/incentives-dev/incentives/internal/auth"
 	"github.com/incentives-dev/incentives/internal/clock"
 	"github.com/incentives-dev/incentives/internal/queue"
 	"github.com/incentives-dev/incentives/internal/rpc"
@@ -34,6 +37,8 @@ type Config struct {
 	Store           string        `help:"Store of earnings and payouts, as a URL." default:"pebble:./incentives-data/payoutsvc"`
 	Plansvc         string        `help:"Address of plansvc, which knows the terms of plans." default:"127.0.0.1:9001"`
 	ShutdownTimeout time.Duration `help:"How long to wait for calls in flight on shutdown." default:"10s"`
+	rpc.TLS
+	auth.Settings
 	Streams
 
 	// OnListen, if set, is told the address that the service listens on.
@@ -59,6 +64,17 @@ func Run(ctx context.Context, config Config) (err error) {
 	if config.Log == nil {
 		config.Log = slog.Default()
 	}
+	if err := cmp.Or(config.Settings.Check(config.Listen), config.TLS.Check(config.Listen)); err != nil {
+		return fmt.Errorf("payoutsvc: %w", err)
+	}
+	guard, err := config.Guard(config.Log, auth.OwnPartners)
+	if err != nil {
+		return fmt.Errorf("payoutsvc: %w", err)
+	}
+	connections, err := config.Server()
+	if err != nil {
+		return fmt.Errorf("payoutsvc: %w", err)
+	}
 	listener, err := rpc.Listen(ctx, config.Listen)
 	if err != nil {
 		return fmt.Errorf("payoutsvc: %w", err)
@@ -76,7 +92,11 @@ func Run(ctx context.Context, config Config) (err error) {
 	if err := storecopy.CheckWhole(ctx, db); err != nil {
 		return fmt.Errorf("payoutsvc: the store can't be used: %w", err)
 	}
-	plansvc, err := rpc.Dial(config.Plansvc)
+	credentials, err := config.DialOption()
+	if err != nil {
+		return fmt.Errorf("payoutsvc: %w", err)
+	}
+	plansvc, err := rpc.Dial(config.Plansvc, append(config.CallOptions(), credentials)...)
 	if err != nil {
 		return fmt.Errorf("payoutsvc: plansvc at %q: %w", config.Plansvc, err)
 	}
@@ -95,7 +115,7 @@ func Run(ctx context.Context, config Config) (err error) {
 	if config.OnListen != nil {
 		config.OnListen(listener.Addr())
 	}
-	return config.serve(ctx, listener, parts{db: db, plansvc: plansvc, terms: plans, streams: streams})
+	return config.serve(ctx, listener, parts{db: db, plansvc: plansvc, terms: plans, streams: streams, guard: guard, tls: connections})
 }
 
 // parts are what the service is made of, and has to be closed when it is over.
@@ -104,6 +124,8 @@ type parts struct {
 	plansvc *grpc.ClientConn
 	terms   *terms.Client
 	streams *queue.Queue // nil where there are none
+	guard   *auth.Guard
+	tls     *tls.Config // nil for plain text
 }
 
 // serve answers calls and carries out payout runs until ctx is done, and
@@ -124,7 +146,7 @@ func (c Config) serve(ctx context.Context, listener net.Listener, p parts) error
 		Drain: drain, Patience: patience, WatchInterval: watchInterval,
 	}
 	server := rpc.Server{
-		Name: "payoutsvc", Listener: listener, Ready: p.ready, Drain: drain, Deadline: c.ShutdownTimeout, Log: c.Log,
+		Name: "payoutsvc", Listener: listener, Guard: p.guard, TLS: p.tls, Ready: p.ready, Drain: drain, Deadline: c.ShutdownTimeout, Log: c.Log,
 		Register: func(r grpc.ServiceRegistrar) { payoutv1.RegisterPayoutServiceServer(r, service) },
 	}
 

@@ -3,12 +3,14 @@
 package plansvc
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
 	"net"
 	"time"
 
+	"github.com/incentives-dev/incentives/internal/auth"
 	"github.com/incentives-dev/incentives/internal/clock"
 	"github.com/incentives-dev/incentives/internal/rpc"
 	"github.com/incentives-dev/incentives/internal/store/storecopy"
@@ -22,6 +24,8 @@ type Config struct {
 	Listen          string        `help:"Address to serve gRPC on." default:"127.0.0.1:9001"`
 	Store           string        `help:"Store of programs and plans, as a URL." default:"pebble:./incentives-data/plansvc"`
 	ShutdownTimeout time.Duration `help:"How long to wait for calls in flight on shutdown." default:"10s"`
+	rpc.TLS
+	auth.Settings
 
 	// OnListen, if set, is told the address that the service listens on.
 	OnListen func(net.Addr) `kong:"-"`
@@ -39,6 +43,9 @@ func Run(ctx context.Context, config Config) (err error) {
 	}
 	if config.Log == nil {
 		config.Log = slog.Default()
+	}
+	if err := cmp.Or(config.Settings.Check(config.Listen), config.TLS.Check(config.Listen)); err != nil {
+		return fmt.Errorf("plansvc: %w", err)
 	}
 	listener, err := rpc.Listen(ctx, config.Listen)
 	if err != nil {
@@ -61,8 +68,17 @@ func Run(ctx context.Context, config Config) (err error) {
 	if config.OnListen != nil {
 		config.OnListen(listener.Addr())
 	}
+	service := planrpc.New(plans, config.Clock)
+	guard, err := config.Guard(config.Log, service.Sees)
+	if err != nil {
+		return fmt.Errorf("plansvc: %w", err)
+	}
+	connections, err := config.Server()
+	if err != nil {
+		return fmt.Errorf("plansvc: %w", err)
+	}
 	server := rpc.Server{
-		Name: "plansvc", Listener: listener, Register: planrpc.New(plans, config.Clock).Register, Ready: plans.Ready,
+		Name: "plansvc", Listener: listener, Guard: guard, TLS: connections, Register: service.Register, Ready: plans.Ready,
 		Drain: make(chan struct{}), Deadline: config.ShutdownTimeout, Log: config.Log,
 	}
 	return server.Serve(ctx)

@@ -15,6 +15,7 @@ import (
 	"google.golang.org/grpc/test/bufconn"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
+	"github.com/incentives-dev/incentives/internal/auth"
 	"github.com/incentives-dev/incentives/internal/rpc"
 )
 
@@ -70,7 +71,7 @@ func start(t *testing.T, s service, change ...func(*rpc.Server)) *running {
 	r := &running{drain: make(chan struct{}), stop: stop, served: make(chan error, 1), log: &journal{}}
 	listener := bufconn.Listen(1 << 16)
 	server := rpc.Server{
-		Name: "test", Listener: listener, Register: s.register, Ready: func(context.Context) error { return nil },
+		Name: "test", Listener: listener, Guard: auth.Open(), Register: s.register, Ready: func(context.Context) error { return nil },
 		Drain: r.drain, Deadline: 10 * time.Second, Log: slog.New(slog.NewTextHandler(r.log, nil)),
 	}
 	for _, set := range change {

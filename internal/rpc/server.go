@@ -2,6 +2,7 @@ package rpc
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -9,11 +10,23 @@ import (
 	"time"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/reflection"
 
+	"github.com/incentives-dev/incentives/internal/auth"
 	"github.com/incentives-dev/incentives/internal/fault"
+)
+
+// What a connection may cost.
+const (
+	maxHeaders        = 32 << 10         // bytes of a call's headers
+	maxStreams        = 1000             // calls at once
+	handshakePatience = 10 * time.Second // until it says something
+	maxIdle           = 15 * time.Minute // without a call
+	probeAfter        = time.Minute      // of silence, to see whether anybody is there
+	probePatience     = 20 * time.Second // for the answer to that
 )
 
 // readyInterval is how often a server asks whether it can work.
@@ -25,6 +38,10 @@ const readyInterval = 500 * time.Millisecond
 type Server struct {
 	Name     string       // of the service, as its clients know it
 	Listener net.Listener // made by Listen; Serve closes it
+	// Guard holds every call to its method's policy.
+	Guard *auth.Guard
+	// TLS is what connections are made with; in plain text where it is nil.
+	TLS *tls.Config
 	// Register adds the services.
 	Register func(grpc.ServiceRegistrar)
 	// Ready says why the server can't work now, nil where it can. It is asked
@@ -57,15 +74,26 @@ func Draining() error {
 // when nothing is in flight any more: after the deadline all that is left is cut
 // off, and its handlers have to notice by their contexts.
 func (s *Server) Serve(ctx context.Context) error {
-	server := grpc.NewServer(
-		grpc.UnaryInterceptor(unary(s.Log)),
-		grpc.StreamInterceptor(stream(s.Log)),
+	options := []grpc.ServerOption{
+		grpc.ChainUnaryInterceptor(unary(s.Log), s.Guard.Unary),
+		grpc.ChainStreamInterceptor(stream(s.Log), s.Guard.Stream),
 		grpc.MaxRecvMsgSize(hardMessageLimit),
+		grpc.MaxHeaderListSize(maxHeaders),
+		grpc.MaxConcurrentStreams(maxStreams),
+		grpc.ConnectionTimeout(handshakePatience),
+		grpc.KeepaliveParams(keepalive.ServerParameters{MaxConnectionIdle: maxIdle, Time: probeAfter, Timeout: probePatience}),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 5 * time.Second, PermitWithoutStream: true}),
 		grpc.WaitForHandlers(true),
-	)
+	}
+	if s.TLS != nil {
+		options = append(options, grpc.Creds(credentials.NewTLS(s.TLS)))
+	}
+	server := grpc.NewServer(options...)
 	s.Register(server)
 	reflection.Register(server)
+	if err := s.Guard.Protect(server); err != nil {
+		return fmt.Errorf("%s: %w", s.Name, err)
+	}
 	state := newState(server, s.Drain)
 
 	watched, stopWatching := context.WithCancel(ctx)

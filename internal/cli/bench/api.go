@@ -18,7 +18,6 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/incentives-dev/incentives/internal/cli"
-	"github.com/incentives-dev/incentives/internal/rpc"
 	"github.com/incentives-dev/incentives/plansvc/sample"
 	payoutv1 "github.com/incentives-dev/incentives/proto/incentives/payout/v1"
 	planv1 "github.com/incentives-dev/incentives/proto/incentives/plan/v1"
@@ -82,11 +81,11 @@ func (c *api) caller(month time.Time) (caller, func(), error) {
 	if c.Gateway != "" {
 		return c.overJSON(month)
 	}
-	plans, err := rpc.Dial(c.Plansvc)
+	plans, err := c.dial(c.Plansvc)
 	if err != nil {
 		return nil, nil, err
 	}
-	payouts, err := rpc.Dial(c.Payoutsvc)
+	payouts, err := c.dial(c.Payoutsvc)
 	if err != nil {
 		return nil, nil, errors.Join(err, plans.Close())
 	}

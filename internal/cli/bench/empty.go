@@ -9,6 +9,7 @@ import (
 
 	"google.golang.org/grpc"
 
+	"github.com/incentives-dev/incentives/internal/auth"
 	"github.com/incentives-dev/incentives/internal/cli"
 	"github.com/incentives-dev/incentives/internal/rpc"
 	payoutv1 "github.com/incentives-dev/incentives/proto/incentives/payout/v1"
@@ -34,7 +35,7 @@ func (c *empty) Run(ctx context.Context, console *cli.Console) error {
 	}
 	console.Printf("empty      %s\n", listener.Addr())
 	server := rpc.Server{
-		Name: "empty", Listener: listener, Ready: func(context.Context) error { return nil }, Drain: make(chan struct{}),
+		Name: "empty", Listener: listener, Guard: auth.Open(), Ready: func(context.Context) error { return nil }, Drain: make(chan struct{}),
 		Deadline: time.Second, Log: slog.New(slog.DiscardHandler),
 		Register: func(r grpc.ServiceRegistrar) { payoutv1.RegisterPayoutServiceServer(r, emptyPayouts{}) },
 	}

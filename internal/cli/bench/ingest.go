@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 	moneypb "google.golang.org/genproto/googleapis/type/money"
+	"google.golang.org/grpc"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/incentives-dev/incentives/internal/cli"
@@ -32,6 +33,16 @@ type seriesFlags struct {
 type payoutFlags struct {
 	Payoutsvc string `default:"127.0.0.1:9002" placeholder:"HOST:PORT" help:"Where the payout service listens (default ${default})."`
 	JSON      bool   `env:"-" name:"json" help:"Print one line of JSON for programs."`
+	rpc.Caller
+}
+
+// dial reaches a service.
+func (f *payoutFlags) dial(address string) (*grpc.ClientConn, error) {
+	options, err := f.DialOptions(address)
+	if err != nil {
+		return nil, err
+	}
+	return rpc.Dial(address, options...)
 }
 
 type ingest struct {
@@ -79,7 +90,7 @@ func (c *ingest) Run(ctx context.Context, console *cli.Console) error {
 
 // stream sends the earnings with the numbers from first to last, the latter not among them.
 func (c *ingest) stream(ctx context.Context, m *meter, month time.Time, first, last int64) error {
-	conn, err := rpc.Dial(c.Payoutsvc)
+	conn, err := c.dial(c.Payoutsvc)
 	if err != nil {
 		return err
 	}

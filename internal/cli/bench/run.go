@@ -6,7 +6,6 @@ import (
 
 	"github.com/incentives-dev/incentives/internal/cli"
 	"github.com/incentives-dev/incentives/internal/cli/client"
-	"github.com/incentives-dev/incentives/internal/rpc"
 	"github.com/incentives-dev/incentives/plansvc/sample"
 	payoutv1 "github.com/incentives-dev/incentives/proto/incentives/payout/v1"
 )
@@ -25,7 +24,7 @@ func (payoutRun) Help() string {
 
 // Run runs the payouts.
 func (c *payoutRun) Run(ctx context.Context, console *cli.Console) error {
-	conn, err := rpc.Dial(c.Payoutsvc)
+	conn, err := c.dial(c.Payoutsvc)
 	if err != nil {
 		return err
 	}

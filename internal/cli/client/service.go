@@ -22,6 +22,7 @@ import (
 type callFlags struct {
 	Timeout time.Duration `default:"30s" help:"How long to wait for one answer, such as 10s or 2m."`
 	JSON    bool          `env:"-" help:"Print JSON for programs, one resource on each line, instead of tables for people."`
+	rpc.Caller
 }
 
 // planFlags say where the plan service is.
@@ -46,7 +47,7 @@ type service struct {
 }
 
 func (f planFlags) dial() (planv1.PlanServiceClient, *service, error) {
-	s, err := dial(service{title: "plan service", flag: "--plansvc", address: f.Plansvc, timeout: f.Timeout})
+	s, err := dial(service{title: "plan service", flag: "--plansvc", address: f.Plansvc, timeout: f.Timeout}, f.Caller)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -54,18 +55,22 @@ func (f planFlags) dial() (planv1.PlanServiceClient, *service, error) {
 }
 
 func (f payoutFlags) dial() (payoutv1.PayoutServiceClient, *service, error) {
-	s, err := dial(service{title: "payout service", flag: "--payoutsvc", address: f.Payoutsvc, timeout: f.Timeout})
+	s, err := dial(service{title: "payout service", flag: "--payoutsvc", address: f.Payoutsvc, timeout: f.Timeout}, f.Caller)
 	if err != nil {
 		return nil, nil, err
 	}
 	return payoutv1.NewPayoutServiceClient(s.conn), s, nil
 }
 
-func dial(s service) (*service, error) {
+func dial(s service, as rpc.Caller) (*service, error) {
 	if host, port, err := net.SplitHostPort(s.address); err != nil || host == "" || port == "" {
 		return nil, fmt.Errorf("%s %q is not an address HOST:PORT, such as 127.0.0.1:9002", s.flag, s.address)
 	}
-	conn, err := rpc.Dial(s.address)
+	options, err := as.DialOptions(s.address)
+	if err != nil {
+		return nil, err
+	}
+	conn, err := rpc.Dial(s.address, options...)
 	if err != nil {
 		return nil, fmt.Errorf("%s %q: %w", s.flag, s.address, err)
 	}

@@ -5,13 +5,14 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"net/netip"
 	"path/filepath"
 	"time"
 
 	"github.com/incentives-dev/incentives/gateway"
+	"github.com/incentives-dev/incentives/internal/auth"
 	"github.com/incentives-dev/incentives/internal/cli"
 	"github.com/incentives-dev/incentives/internal/clock"
+	"github.com/incentives-dev/incentives/internal/rpc"
 	"github.com/incentives-dev/incentives/internal/store/storeurl"
 	"github.com/incentives-dev/incentives/payoutsvc"
 	"github.com/incentives-dev/incentives/plansvc"
@@ -59,21 +60,11 @@ func (f clockFlag) clock(addresses ...string) (clock.Clock, error) {
 		return clock.Real(), nil
 	}
 	for _, address := range addresses {
-		if !onLoopback(address) {
+		if auth.Exposed(address) {
 			return nil, fmt.Errorf("--at is for development, and refused off loopback: %s is not on it", address)
 		}
 	}
 	return clock.StartingAt(f.At.Time), nil
-}
-
-// onLoopback tells whether an address can be reached from this machine alone.
-func onLoopback(address string) bool {
-	host, _, err := net.SplitHostPort(address)
-	if err != nil {
-		return false
-	}
-	ip, err := netip.ParseAddr(host)
-	return host == "localhost" || err == nil && ip.IsLoopback()
 }
 
 // printAddress prints the line that says where a part listens.
@@ -93,6 +84,8 @@ type Serve struct {
 	Store           string        `placeholder:"URL" help:"Where the data is instead, such as redis://127.0.0.1:6379; both services share it."`
 	ShutdownTimeout time.Duration `default:"10s" help:"How long to finish what is in flight when told to end, such as 10s or 1m."`
 	payoutsvc.Streams
+	rpc.TLS
+	auth.Settings
 	clockFlag
 	logFlag
 }
@@ -128,7 +121,7 @@ func (c *Serve) Run(ctx context.Context, console *cli.Console) error {
 	plans, payouts := c.stores()
 	return System{
 		Listen: c.Listen, Plansvc: c.Plansvc, Payoutsvc: c.Payoutsvc, PlanStore: plans, PayoutStore: payouts,
-		Streams: c.Streams, ShutdownTimeout: c.ShutdownTimeout, Clock: now, Log: c.logger(console),
+		Access: c.Settings, TLS: c.TLS, Streams: c.Streams, ShutdownTimeout: c.ShutdownTimeout, Clock: now, Log: c.logger(console),
 		Listening: func(name, address string) { printAddress(console, name, address) },
 		Ready:     func(Addresses) { console.Printf("ready\n") },
 	}.Run(ctx)

@@ -2,13 +2,17 @@ package serve
 
 import (
 	"context"
+	"crypto/rand"
+	"crypto/tls"
 	"log/slog"
 	"net"
 	"net/http"
 	"time"
 
 	"github.com/incentives-dev/incentives/gateway"
+	"github.com/incentives-dev/incentives/internal/auth"
 	"github.com/incentives-dev/incentives/internal/clock"
+	"github.com/incentives-dev/incentives/internal/rpc"
 	"github.com/incentives-dev/incentives/payoutsvc"
 	"github.com/incentives-dev/incentives/plansvc"
 )
@@ -21,6 +25,8 @@ type System struct {
 	// of the three gets its share, since they stop one after the other.
 	ShutdownTimeout time.Duration
 	Streams         payoutsvc.Streams
+	Access          auth.Settings // of who may call
+	TLS             rpc.TLS       // of the gateway; the services are reached on loopback
 	Clock           clock.Clock
 	Log             *slog.Logger
 	// Listening is told each address that is bound; a port 0 is a real one then.
@@ -41,33 +47,46 @@ const (
 
 // Run runs the system until ctx is done or a part fails. Its error is one line for an operator.
 func (s System) Run(ctx context.Context) error {
+	if err := s.Access.Check(s.Listen); err != nil {
+		return err // the gateway is as open as what is behind it
+	}
+	s.Access.Internal = rand.Text()
+	inside := rpc.TLS{AllowPlaintext: s.TLS.AllowPlaintext}
 	var bound Addresses
 	share := s.ShutdownTimeout / 3
 	parts := []part{
 		{plansvcName, func(ctx context.Context, listening func(string)) error {
 			return plansvc.Run(ctx, plansvc.Config{
 				Listen: s.Plansvc, Store: s.PlanStore, ShutdownTimeout: share, Clock: s.Clock, Log: s.Log,
-				OnListen: told(&bound.Plansvc, listening),
+				Settings: s.Access, TLS: inside, OnListen: told(&bound.Plansvc, listening),
 			})
 		}},
 		{payoutsvcName, func(ctx context.Context, listening func(string)) error {
 			return payoutsvc.Run(ctx, payoutsvc.Config{
 				Listen: s.Payoutsvc, Store: s.PayoutStore, Plansvc: bound.Plansvc, Streams: s.Streams, ShutdownTimeout: share, Clock: s.Clock, Log: s.Log,
-				OnListen: told(&bound.Payoutsvc, listening),
+				Settings: s.Access, TLS: inside, OnListen: told(&bound.Payoutsvc, listening),
 			})
 		}},
 		{gatewayName, func(ctx context.Context, listening func(string)) error {
 			return gateway.Run(ctx, gateway.Config{
 				Listen: s.Listen, Plansvc: bound.Plansvc, Payoutsvc: bound.Payoutsvc, ShutdownTimeout: share, Log: s.Log,
-				OnListen: told(&bound.Gateway, listening),
+				TLS: s.TLS, OnListen: told(&bound.Gateway, listening),
 			})
 		}},
 	}
 	return together(ctx, parts, s.Listening, func(ctx context.Context) {
-		if awaitReady(ctx, "http://"+bound.Gateway+"/readyz") == nil {
+		if awaitReady(ctx, s.scheme()+bound.Gateway+"/readyz") == nil {
 			s.Ready(bound)
 		}
 	})
+}
+
+// scheme is how the gateway's URLs begin.
+func (s System) scheme() string {
+	if s.TLS.TLSCert != "" {
+		return "https://"
+	}
+	return "http://"
 }
 
 // told passes on an address, and keeps it for the parts that start later.
@@ -97,12 +116,17 @@ func awaitReady(ctx context.Context, url string) error {
 	}
 }
 
+// itself is the client for the process' own gateway, whose certificate is for other names than its address.
+var itself = &http.Client{Transport: &http.Transport{
+	TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS12, InsecureSkipVerify: true}, //nolint:gosec // nothing is told, and nothing believed but a status
+}}
+
 func isReady(ctx context.Context, url string) bool {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
 	if err != nil {
 		return false
 	}
-	response, err := http.DefaultClient.Do(request)
+	response, err := itself.Do(request)
 	if err != nil {
 		return false
 	}

@@ -20,6 +20,7 @@ import (
 	"google.golang.org/grpc/test/bufconn"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	"github.com/incentives-dev/incentives/internal/auth"
 	"github.com/incentives-dev/incentives/internal/fault"
 	"github.com/incentives-dev/incentives/internal/rpc"
 	"github.com/incentives-dev/incentives/internal/store"
@@ -102,8 +103,12 @@ func (o *office) serve(t *testing.T, service *payoutrpc.Service) {
 	t.Helper()
 	drain, listener := make(chan struct{}), bufconn.Listen(1<<16)
 	service.Drain, o.service = drain, service
+	guard, err := auth.Settings{}.Guard(service.Log, auth.OwnPartners)
+	if err != nil {
+		t.Fatal(err)
+	}
 	server := rpc.Server{
-		Name: "payoutsvc", Listener: listener, Ready: func(context.Context) error { return nil },
+		Name: "payoutsvc", Listener: listener, Guard: guard, Ready: func(context.Context) error { return nil },
 		Drain: drain, Deadline: 10 * time.Second, Log: service.Log,
 		Register: func(r grpc.ServiceRegistrar) { payoutv1.RegisterPayoutServiceServer(r, service) },
 	}

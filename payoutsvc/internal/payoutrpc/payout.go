@@ -4,6 +4,7 @@ import (
 	"context"
 	"strings"
 
+	"github.com/incentives-dev/incentives/internal/auth"
 	"github.com/incentives-dev/incentives/internal/fault"
 	"github.com/incentives-dev/incentives/internal/listing"
 	"github.com/incentives-dev/incentives/internal/rpc"
@@ -39,8 +40,12 @@ func (s *Service) ListPayouts(ctx context.Context, request *payoutv1.ListPayouts
 	if err := v.Err(); err != nil {
 		return nil, err
 	}
+	mpn := auth.From(ctx).Among(&v, "parent", strings.TrimPrefix(values[0], "-"))
+	if err := v.Err(); err != nil {
+		return nil, err
+	}
 	query := ledger.PayoutsQuery{
-		Partner: strings.TrimPrefix(values[0], "-"), Plan: strings.TrimPrefix(values[1], "-"),
+		Partner: mpn, Plan: strings.TrimPrefix(values[1], "-"),
 		Page: page,
 	}
 	if request.GetFilter() != "" {

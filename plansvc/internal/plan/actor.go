@@ -8,7 +8,8 @@ import (
 
 // An Actor is who makes a call.
 type Actor struct {
-	ID string
+	ID   string
+	Role string // by which the call is made, as the protos name it
 	// Local marks the one principal of a service that knows no identities, such as
 	// on a laptop. It holds every role, and is partner and owner in one person: if
 	// the rule on reviewing held for it, nothing could ever be approved there.

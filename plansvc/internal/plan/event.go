@@ -13,6 +13,7 @@ type Event struct {
 	Number         int64       `json:"number"` // from 1, without a gap
 	Time           time.Time   `json:"time"`
 	Actor          string      `json:"actor"`
+	Role           string      `json:"role,omitempty"` // by which the actor did it
 	Action         Action      `json:"action"`
 	From           State       `json:"from,omitempty"` // none on creation
 	To             State       `json:"to"`
@@ -29,7 +30,7 @@ func EventID(number int64) string { return fmt.Sprintf("%08d", number) }
 // the one that the plan is in now. Rule L12.
 func (p *Plan) record(c Call, from State, about Event) Event {
 	p.EventCount++
-	about.Number, about.Time, about.Actor = p.EventCount, c.stamp(), c.Actor.ID
+	about.Number, about.Time, about.Actor, about.Role = p.EventCount, c.stamp(), c.Actor.ID, c.Actor.Role
 	about.From, about.To = from, p.State
 	p.Pending.Events = append(p.Pending.Events, about)
 	return about

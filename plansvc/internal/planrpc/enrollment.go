@@ -5,6 +5,7 @@ import (
 
 	"google.golang.org/protobuf/types/known/emptypb"
 
+	"github.com/incentives-dev/incentives/internal/auth"
 	"github.com/incentives-dev/incentives/internal/fault"
 	"github.com/incentives-dev/incentives/internal/listing"
 	"github.com/incentives-dev/incentives/internal/rpc"
@@ -50,7 +51,7 @@ func (s *Server) GetEnrollment(ctx context.Context, request *planv1.GetEnrollmen
 // ListEnrollments lists enrollments by name.
 func (s *Server) ListEnrollments(ctx context.Context, request *planv1.ListEnrollmentsRequest) (*planv1.ListEnrollmentsResponse, error) {
 	var v fault.Violations
-	mpn := partner(&v, request.GetParent(), true)
+	mpn := auth.From(ctx).Among(&v, "parent", partner(&v, request.GetParent(), true))
 	listed := []string{"enrollments", request.GetParent()}
 	page := listing.ReadPage(&v, request, listed...)
 	if err := v.Err(); err != nil {

@@ -19,6 +19,7 @@ import (
 	"google.golang.org/grpc/test/bufconn"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/incentives-dev/incentives/internal/auth"
 	"github.com/incentives-dev/incentives/internal/rpc"
 	"github.com/incentives-dev/incentives/internal/store"
 	"github.com/incentives-dev/incentives/internal/store/pebblestore"
@@ -46,8 +47,11 @@ func newWorld(t *testing.T) *world {
 	listener := bufconn.Listen(1 << 20)
 	ctx, stop := context.WithCancel(context.Background())
 	plans := planstore.New(w.db)
+	service := planrpc.New(plans, w.clock)
+	guard, err := auth.Settings{}.Guard(slog.New(slog.DiscardHandler), service.Sees)
+	must(t, err)
 	server := rpc.Server{
-		Name: "plansvc", Listener: listener, Register: planrpc.New(plans, w.clock).Register, Ready: plans.Ready,
+		Name: "plansvc", Listener: listener, Guard: guard, Register: service.Register, Ready: plans.Ready,
 		Drain: make(chan struct{}), Deadline: time.Minute, Log: slog.New(slog.DiscardHandler),
 	}
 	done := make(chan error, 1)

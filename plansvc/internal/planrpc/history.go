@@ -8,6 +8,7 @@ import (
 	"github.com/incentives-dev/incentives/internal/money"
 	"github.com/incentives-dev/incentives/internal/rpc"
 	"github.com/incentives-dev/incentives/plansvc/internal/plan"
+	authv1 "github.com/incentives-dev/incentives/proto/incentives/auth/v1"
 	planv1 "github.com/incentives-dev/incentives/proto/incentives/plan/v1"
 )
 
@@ -41,7 +42,7 @@ var actions = map[plan.Action]planv1.PlanEvent_Action{
 
 func wireEvent(name plan.Name, e *plan.Event) *planv1.PlanEvent {
 	return &planv1.PlanEvent{
-		Name: name.Event(e.Number), Time: rpc.WireTime(e.Time), Actor: e.Actor, Action: actions[e.Action],
+		Name: name.Event(e.Number), Time: rpc.WireTime(e.Time), Actor: e.Actor, ActorRole: authv1.Role(authv1.Role_value[e.Role]), Action: actions[e.Action],
 		FromState: wireState(e.From), ToState: wireState(e.To), Comment: e.Comment,
 		Limit: money.ToWire(e.Limit), EffectiveMonth: e.EffectiveMonth.String(),
 	}

@@ -6,6 +6,7 @@ import (
 
 	"google.golang.org/protobuf/types/known/emptypb"
 
+	"github.com/incentives-dev/incentives/internal/auth"
 	"github.com/incentives-dev/incentives/internal/fault"
 	"github.com/incentives-dev/incentives/internal/listing"
 	"github.com/incentives-dev/incentives/internal/money"
@@ -73,7 +74,7 @@ func (s *Server) ListPlans(ctx context.Context, request *planv1.ListPlansRequest
 	var v fault.Violations
 	fields := []string{"plans", request.GetParent(), request.GetFilter(), request.GetOrderBy()}
 	q := planstore.Query{
-		Partner: partner(&v, request.GetParent(), true),
+		Partner: auth.From(ctx).Among(&v, "parent", partner(&v, request.GetParent(), true)),
 		Filter:  listing.ParseFilter(&v, request.GetFilter(), planstore.Schema()),
 		Order:   listing.ParseOrder(&v, request.GetOrderBy(), planstore.Orders()...),
 		Page:    listing.ReadPage(&v, request, fields...),
@@ -88,6 +89,12 @@ func (s *Server) ListPlans(ctx context.Context, request *planv1.ListPlansRequest
 	programs := s.programs()
 	response := &planv1.ListPlansResponse{NextPageToken: listing.Token(after, fields...)}
 	for _, p := range plans {
+		if seen, err := s.seesProgramOf(ctx, p.Name); err != nil || !seen {
+			if err != nil {
+				return nil, err
+			}
+			continue
+		}
 		program, err := programs(ctx, p.Name.Program)
 		if err != nil {
 			return nil, err

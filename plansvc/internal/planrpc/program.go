@@ -3,6 +3,7 @@ package planrpc
 import (
 	"context"
 
+	"github.com/incentives-dev/incentives/internal/auth"
 	"github.com/incentives-dev/incentives/internal/fault"
 	"github.com/incentives-dev/incentives/internal/listing"
 	"github.com/incentives-dev/incentives/internal/rpc"
@@ -45,11 +46,42 @@ func (s *Server) ListPrograms(ctx context.Context, request *planv1.ListProgramsR
 	if err := v.Err(); err != nil {
 		return nil, err
 	}
-	programs, after, err := s.store.Programs(ctx, page)
+	programs, after, err := s.seenPrograms(ctx, page)
 	if err != nil {
 		return nil, err
 	}
 	return &planv1.ListProgramsResponse{Programs: list(programs, wireProgram), NextPageToken: listing.Token(after, "programs")}, nil
+}
+
+// seenPrograms lists the programs that exist for the caller. For one that is bound to partners a page ends at one of these, so that
+// its token does not name another. Rule L2.
+func (s *Server) seenPrograms(ctx context.Context, page listing.Page) (seen []*plan.Program, after string, err error) {
+	caller := auth.From(ctx)
+	if !caller.Bound() {
+		return s.store.Programs(ctx, page)
+	}
+	for {
+		programs, next, err := s.store.Programs(ctx, page)
+		if err != nil {
+			return nil, "", err
+		}
+		for _, program := range programs {
+			enrolled, err := s.enrolled(ctx, caller.Partners, program.ID)
+			if err != nil {
+				return nil, "", err
+			}
+			if enrolled {
+				seen = append(seen, program)
+			}
+		}
+		switch {
+		case next == "":
+			return seen, "", nil
+		case len(seen) > 0:
+			return seen, seen[len(seen)-1].ID, nil
+		}
+		page.After = next
+	}
 }
 
 // UpdateProgram changes a program.

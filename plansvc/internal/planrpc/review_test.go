@@ -13,6 +13,7 @@ import (
 
 	"github.com/incentives-dev/incentives/internal/store"
 	"github.com/incentives-dev/incentives/plansvc/internal/plan"
+	authv1 "github.com/incentives-dev/incentives/proto/incentives/auth/v1"
 	planv1 "github.com/incentives-dev/incentives/proto/incentives/plan/v1"
 )
 
@@ -133,6 +134,13 @@ func (w *world) checkEvents(t *testing.T) {
 			t.Errorf("event %d is of %v, not after the one before it", i+1, event.GetTime().AsTime())
 		}
 		want[i].Name, want[i].Time, want[i].Actor = event.GetName(), event.GetTime(), "local"
+		want[i].ActorRole = authv1.Role_INCENTIVES_ADMIN
+		switch want[i].GetAction() {
+		case planv1.PlanEvent_START_REVIEW, planv1.PlanEvent_APPROVE_PLAN, planv1.PlanEvent_REQUEST_ACTION, planv1.PlanEvent_REJECT_PLAN,
+			planv1.PlanEvent_APPROVE_LIMIT_CHANGE, planv1.PlanEvent_REJECT_LIMIT_CHANGE:
+			want[i].ActorRole = authv1.Role_REVIEWER
+		default:
+		}
 		equal(t, event.GetName(), event, want[i])
 	}
 }

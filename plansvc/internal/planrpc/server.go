@@ -7,6 +7,7 @@ import (
 
 	"google.golang.org/grpc"
 
+	"github.com/incentives-dev/incentives/internal/auth"
 	"github.com/incentives-dev/incentives/internal/clock"
 	"github.com/incentives-dev/incentives/internal/fault"
 	"github.com/incentives-dev/incentives/plansvc/internal/plan"
@@ -36,9 +37,48 @@ func (s *Server) call(ctx context.Context, v *fault.Violations, etag string) pla
 	return plan.Call{Actor: actor(ctx), Now: s.now(), Etag: etag, Violations: v}
 }
 
-// actor is who calls. The service knows no identities yet: whoever reaches it
-// is the one local principal, who may also review what it submitted.
-func actor(context.Context) plan.Actor { return plan.Actor{ID: "local", Local: true} }
+// actor is who calls.
+func actor(ctx context.Context) plan.Actor {
+	a := auth.From(ctx)
+	return plan.Actor{ID: a.ID, Role: a.Role.String(), Local: a.Local}
+}
+
+// Sees is the guard's question about a caller that is bound to partners: a program exists for it where one of them is
+// enrolled in it, and a plan where its own partner is enrolled in the plan's program. Rule L2.
+func (s *Server) Sees(ctx context.Context, a auth.Access, name string) (bool, error) {
+	parts := strings.Split(name, "/")
+	partners, program := a.Partners, parts[1]
+	if parts[0] == "partners" {
+		if len(parts) < 4 || parts[2] != "plans" {
+			return true, nil // the partner itself, or an enrollment of its
+		}
+		partners = parts[1:2]
+		program, _, _ = strings.Cut(parts[3], ".") // of what is no plan's name, none that anybody is enrolled in
+	}
+	return s.enrolled(ctx, partners, program)
+}
+
+// seesProgramOf tells whether the program of a plan that is the caller's partner's exists for the caller. Rule L2.
+func (s *Server) seesProgramOf(ctx context.Context, name plan.Name) (bool, error) {
+	if !auth.From(ctx).Bound() {
+		return true, nil
+	}
+	return s.enrolled(ctx, []string{name.Partner}, name.Program)
+}
+
+// enrolled tells whether any of some partners is enrolled in a program.
+func (s *Server) enrolled(ctx context.Context, partners []string, program string) (bool, error) {
+	for _, partner := range partners {
+		e, err := s.store.Enrollment(ctx, partner, program)
+		if err != nil && fault.KindOf(err) != fault.NotFound {
+			return false, err
+		}
+		if err == nil && plan.CheckEnrolled(e, program) == nil {
+			return true, nil
+		}
+	}
+	return false, nil
+}
 
 // newID makes an id for what the caller has given none.
 func newID(given string) string {

@@ -8,6 +8,7 @@ package payoutv1
 
 import (
 	_ "buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
+	_ "github.com/incentives-dev/incentives/proto/incentives/auth/v1"
 	_ "google.golang.org/genproto/googleapis/api/annotations"
 	date "google.golang.org/genproto/googleapis/type/date"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
@@ -1379,7 +1380,7 @@ var File_incentives_payout_v1_payout_service_proto protoreflect.FileDescriptor
 
 const file_incentives_payout_v1_payout_service_proto_rawDesc = "" +
 	"\n" +
-	")incentives/payout/v1/payout_service.proto\x12\x14incentives.payout.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x16google/type/date.proto\x1a\"incentives/payout/v1/earning.proto\x1a!incentives/payout/v1/payout.proto\"\x9e\x02\n" +
+	")incentives/payout/v1/payout_service.proto\x12\x14incentives.payout.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x16google/type/date.proto\x1a\x1fincentives/auth/v1/policy.proto\x1a\"incentives/payout/v1/earning.proto\x1a!incentives/payout/v1/payout.proto\"\x9e\x02\n" +
 	"\x14RecordEarningRequest\x12\x83\x01\n" +
 	"\x06parent\x18\x01 \x01(\tBk\xe2A\x01\x02\xfaA\x18\x12\x16incentives.dev/Earning\xbaHIrG2E^partners/[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?/plans/[a-z0-9.-]{1,200}$R\x06parent\x12;\n" +
 	"\n" +
@@ -1476,28 +1477,45 @@ const file_incentives_payout_v1_payout_service_proto_rawDesc = "" +
 	"\x06reason\x18\x02 \x01(\tB\x0e\xe2A\x01\x02\xbaH\ar\x05\x10\x01\x18\xd0\x0fR\x06reason\"\xb9\x01\n" +
 	"\x12RetryPayoutRequest\x12\xa2\x01\n" +
 	"\x04name\x18\x01 \x01(\tB\x8d\x01\xe2A\x01\x02\xfaA\x17\n" +
-	"\x15incentives.dev/Payout\xbaHlrj2h^partners/[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?/plans/[a-z0-9.-]{1,200}/payouts/[0-9]{4}-[0-9]{2}-[0-9]{2}$R\x04name2\x83\x14\n" +
-	"\rPayoutService\x12\x95\x01\n" +
-	"\rRecordEarning\x12*.incentives.payout.v1.RecordEarningRequest\x1a\x1d.incentives.payout.v1.Earning\"9\x82\xd3\xe4\x93\x023:\aearning\"(/v1/{parent=partners/*/plans/*}/earnings\x12\x86\x01\n" +
+	"\x15incentives.dev/Payout\xbaHlrj2h^partners/[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?/plans/[a-z0-9.-]{1,200}/payouts/[0-9]{4}-[0-9]{2}-[0-9]{2}$R\x04name2\xa1\x15\n" +
+	"\rPayoutService\x12\xa0\x01\n" +
+	"\rRecordEarning\x12*.incentives.payout.v1.RecordEarningRequest\x1a\x1d.incentives.payout.v1.Earning\"D\xba\xf4\x18\a\n" +
+	"\x01\x06\x12\x02\t\b\x82\xd3\xe4\x93\x023:\aearning\"(/v1/{parent=partners/*/plans/*}/earnings\x12\x8e\x01\n" +
 	"\n" +
-	"GetEarning\x12'.incentives.payout.v1.GetEarningRequest\x1a\x1d.incentives.payout.v1.Earning\"0\x82\xd3\xe4\x93\x02*\x12(/v1/{name=partners/*/plans/*/earnings/*}\x12\x97\x01\n" +
-	"\fListEarnings\x12).incentives.payout.v1.ListEarningsRequest\x1a*.incentives.payout.v1.ListEarningsResponse\"0\x82\xd3\xe4\x93\x02*\x12(/v1/{parent=partners/*/plans/*}/earnings\x12\x9f\x01\n" +
-	"\x13BatchRecordEarnings\x120.incentives.payout.v1.BatchRecordEarningsRequest\x1a1.incentives.payout.v1.BatchRecordEarningsResponse\"#\x82\xd3\xe4\x93\x02\x1d:\x01*\"\x18/v1/earnings:batchRecord\x12\x8f\x01\n" +
-	"\x0eStreamEarnings\x12+.incentives.payout.v1.StreamEarningsRequest\x1a,.incentives.payout.v1.StreamEarningsResponse\"\x1e\x82\xd3\xe4\x93\x02\x18:\x01*\"\x13/v1/earnings:stream(\x010\x01\x12\x8e\x01\n" +
-	"\fGetStatement\x12).incentives.payout.v1.GetStatementRequest\x1a\x1f.incentives.payout.v1.Statement\"2\x82\xd3\xe4\x93\x02,\x12*/v1/{name=partners/*/plans/*/statements/*}\x12\x9f\x01\n" +
-	"\x0eListStatements\x12+.incentives.payout.v1.ListStatementsRequest\x1a,.incentives.payout.v1.ListStatementsResponse\"2\x82\xd3\xe4\x93\x02,\x12*/v1/{parent=partners/*/plans/*}/statements\x12\x98\x01\n" +
-	"\x0fCreatePayoutRun\x12,.incentives.payout.v1.CreatePayoutRunRequest\x1a\x1f.incentives.payout.v1.PayoutRun\"6\x82\xd3\xe4\x93\x020:\n" +
-	"payout_run\"\"/v1/{parent=programs/*}/payoutRuns\x12\x86\x01\n" +
-	"\fGetPayoutRun\x12).incentives.payout.v1.GetPayoutRunRequest\x1a\x1f.incentives.payout.v1.PayoutRun\"*\x82\xd3\xe4\x93\x02$\x12\"/v1/{name=programs/*/payoutRuns/*}\x12\x97\x01\n" +
-	"\x0eListPayoutRuns\x12+.incentives.payout.v1.ListPayoutRunsRequest\x1a,.incentives.payout.v1.ListPayoutRunsResponse\"*\x82\xd3\xe4\x93\x02$\x12\"/v1/{parent=programs/*}/payoutRuns\x12\x92\x01\n" +
-	"\x0eWatchPayoutRun\x12+.incentives.payout.v1.WatchPayoutRunRequest\x1a\x1f.incentives.payout.v1.PayoutRun\"0\x82\xd3\xe4\x93\x02*\x12(/v1/{name=programs/*/payoutRuns/*}:watch0\x01\x12\xa8\x01\n" +
-	"\x10PreviewPayoutRun\x12-.incentives.payout.v1.PreviewPayoutRunRequest\x1a..incentives.payout.v1.PreviewPayoutRunResponse\"5\x82\xd3\xe4\x93\x02/:\x01*\"*/v1/{parent=programs/*}/payoutRuns:preview\x12\x82\x01\n" +
-	"\tGetPayout\x12&.incentives.payout.v1.GetPayoutRequest\x1a\x1c.incentives.payout.v1.Payout\"/\x82\xd3\xe4\x93\x02)\x12'/v1/{name=partners/*/plans/*/payouts/*}\x12\x93\x01\n" +
-	"\vListPayouts\x12(.incentives.payout.v1.ListPayoutsRequest\x1a).incentives.payout.v1.ListPayoutsResponse\"/\x82\xd3\xe4\x93\x02)\x12'/v1/{parent=partners/*/plans/*}/payouts\x12\x95\x01\n" +
-	"\rConfirmPayout\x12*.incentives.payout.v1.ConfirmPayoutRequest\x1a\x1c.incentives.payout.v1.Payout\":\x82\xd3\xe4\x93\x024:\x01*\"//v1/{name=partners/*/plans/*/payouts/*}:confirm\x12\x8c\x01\n" +
+	"GetEarning\x12'.incentives.payout.v1.GetEarningRequest\x1a\x1d.incentives.payout.v1.Earning\"8\xba\xf4\x18\x04\n" +
+	"\x02\t\b\x82\xd3\xe4\x93\x02*\x12(/v1/{name=partners/*/plans/*/earnings/*}\x12\x9f\x01\n" +
+	"\fListEarnings\x12).incentives.payout.v1.ListEarningsRequest\x1a*.incentives.payout.v1.ListEarningsResponse\"8\xba\xf4\x18\x04\n" +
+	"\x02\t\b\x82\xd3\xe4\x93\x02*\x12(/v1/{parent=partners/*/plans/*}/earnings\x12\xaa\x01\n" +
+	"\x13BatchRecordEarnings\x120.incentives.payout.v1.BatchRecordEarningsRequest\x1a1.incentives.payout.v1.BatchRecordEarningsResponse\".\xba\xf4\x18\a\n" +
+	"\x01\x06\x12\x02\t\b\x82\xd3\xe4\x93\x02\x1d:\x01*\"\x18/v1/earnings:batchRecord\x12\x9a\x01\n" +
+	"\x0eStreamEarnings\x12+.incentives.payout.v1.StreamEarningsRequest\x1a,.incentives.payout.v1.StreamEarningsResponse\")\xba\xf4\x18\a\n" +
+	"\x01\x06\x12\x02\t\b\x82\xd3\xe4\x93\x02\x18:\x01*\"\x13/v1/earnings:stream(\x010\x01\x12\x96\x01\n" +
+	"\fGetStatement\x12).incentives.payout.v1.GetStatementRequest\x1a\x1f.incentives.payout.v1.Statement\":\xba\xf4\x18\x04\n" +
+	"\x02\t\b\x82\xd3\xe4\x93\x02,\x12*/v1/{name=partners/*/plans/*/statements/*}\x12\xa7\x01\n" +
+	"\x0eListStatements\x12+.incentives.payout.v1.ListStatementsRequest\x1a,.incentives.payout.v1.ListStatementsResponse\":\xba\xf4\x18\x04\n" +
+	"\x02\t\b\x82\xd3\xe4\x93\x02,\x12*/v1/{parent=partners/*/plans/*}/statements\x12\xa2\x01\n" +
+	"\x0fCreatePayoutRun\x12,.incentives.payout.v1.CreatePayoutRunRequest\x1a\x1f.incentives.payout.v1.PayoutRun\"@\xba\xf4\x18\x06\n" +
+	"\x01\a\x12\x01\b\x82\xd3\xe4\x93\x020:\n" +
+	"payout_run\"\"/v1/{parent=programs/*}/payoutRuns\x12\x8e\x01\n" +
+	"\fGetPayoutRun\x12).incentives.payout.v1.GetPayoutRunRequest\x1a\x1f.incentives.payout.v1.PayoutRun\"2\xba\xf4\x18\x04\n" +
+	"\x02\a\b\x82\xd3\xe4\x93\x02$\x12\"/v1/{name=programs/*/payoutRuns/*}\x12\x9f\x01\n" +
+	"\x0eListPayoutRuns\x12+.incentives.payout.v1.ListPayoutRunsRequest\x1a,.incentives.payout.v1.ListPayoutRunsResponse\"2\xba\xf4\x18\x04\n" +
+	"\x02\a\b\x82\xd3\xe4\x93\x02$\x12\"/v1/{parent=programs/*}/payoutRuns\x12\x9a\x01\n" +
+	"\x0eWatchPayoutRun\x12+.incentives.payout.v1.WatchPayoutRunRequest\x1a\x1f.incentives.payout.v1.PayoutRun\"8\xba\xf4\x18\x04\n" +
+	"\x02\a\b\x82\xd3\xe4\x93\x02*\x12(/v1/{name=programs/*/payoutRuns/*}:watch0\x01\x12\xb0\x01\n" +
+	"\x10PreviewPayoutRun\x12-.incentives.payout.v1.PreviewPayoutRunRequest\x1a..incentives.payout.v1.PreviewPayoutRunResponse\"=\xba\xf4\x18\x04\n" +
+	"\x02\a\b\x82\xd3\xe4\x93\x02/:\x01*\"*/v1/{parent=programs/*}/payoutRuns:preview\x12\x8b\x01\n" +
+	"\tGetPayout\x12&.incentives.payout.v1.GetPayoutRequest\x1a\x1c.incentives.payout.v1.Payout\"8\xba\xf4\x18\x05\n" +
+	"\x03\t\a\b\x82\xd3\xe4\x93\x02)\x12'/v1/{name=partners/*/plans/*/payouts/*}\x12\x9c\x01\n" +
+	"\vListPayouts\x12(.incentives.payout.v1.ListPayoutsRequest\x1a).incentives.payout.v1.ListPayoutsResponse\"8\xba\xf4\x18\x05\n" +
+	"\x03\t\a\b\x82\xd3\xe4\x93\x02)\x12'/v1/{parent=partners/*/plans/*}/payouts\x12\xa0\x01\n" +
+	"\rConfirmPayout\x12*.incentives.payout.v1.ConfirmPayoutRequest\x1a\x1c.incentives.payout.v1.Payout\"E\xba\xf4\x18\a\n" +
+	"\x01\a\x12\x02\t\b\x82\xd3\xe4\x93\x024:\x01*\"//v1/{name=partners/*/plans/*/payouts/*}:confirm\x12\x97\x01\n" +
 	"\n" +
-	"FailPayout\x12'.incentives.payout.v1.FailPayoutRequest\x1a\x1c.incentives.payout.v1.Payout\"7\x82\xd3\xe4\x93\x021:\x01*\",/v1/{name=partners/*/plans/*/payouts/*}:fail\x12\x8f\x01\n" +
-	"\vRetryPayout\x12(.incentives.payout.v1.RetryPayoutRequest\x1a\x1c.incentives.payout.v1.Payout\"8\x82\xd3\xe4\x93\x022:\x01*\"-/v1/{name=partners/*/plans/*/payouts/*}:retryBJZHgithub.com/incentives-dev/incentives/proto/incentives/payout/v1;payoutv1b\x06proto3"
+	"FailPayout\x12'.incentives.payout.v1.FailPayoutRequest\x1a\x1c.incentives.payout.v1.Payout\"B\xba\xf4\x18\a\n" +
+	"\x01\a\x12\x02\t\b\x82\xd3\xe4\x93\x021:\x01*\",/v1/{name=partners/*/plans/*/payouts/*}:fail\x12\x9a\x01\n" +
+	"\vRetryPayout\x12(.incentives.payout.v1.RetryPayoutRequest\x1a\x1c.incentives.payout.v1.Payout\"C\xba\xf4\x18\a\n" +
+	"\x01\a\x12\x02\t\b\x82\xd3\xe4\x93\x022:\x01*\"-/v1/{name=partners/*/plans/*/payouts/*}:retryBJZHgithub.com/incentives-dev/incentives/proto/incentives/payout/v1;payoutv1b\x06proto3"
 
 var (
 	file_incentives_payout_v1_payout_service_proto_rawDescOnce sync.Once

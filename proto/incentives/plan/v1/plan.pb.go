@@ -8,6 +8,7 @@ package planv1
 
 import (
 	_ "buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
+	v1 "github.com/incentives-dev/incentives/proto/incentives/auth/v1"
 	_ "google.golang.org/genproto/googleapis/api/annotations"
 	date "google.golang.org/genproto/googleapis/type/date"
 	money "google.golang.org/genproto/googleapis/type/money"
@@ -891,8 +892,10 @@ type PlanEvent struct {
 	// The first earned month that the limit is in force for, yyyy-mm; empty
 	// where it is not in force.
 	EffectiveMonth string `protobuf:"bytes,9,opt,name=effective_month,json=effectiveMonth,proto3" json:"effective_month,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	// The role by which the actor did it.
+	ActorRole     v1.Role `protobuf:"varint,10,opt,name=actor_role,json=actorRole,proto3,enum=incentives.auth.v1.Role" json:"actor_role,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *PlanEvent) Reset() {
@@ -988,6 +991,13 @@ func (x *PlanEvent) GetEffectiveMonth() string {
 	return ""
 }
 
+func (x *PlanEvent) GetActorRole() v1.Role {
+	if x != nil {
+		return x.ActorRole
+	}
+	return v1.Role(0)
+}
+
 // A Limit is the most that is paid for each earned month from one month on,
 // until the next Limit (rules C2, L10, L11).
 type Plan_Limit struct {
@@ -1048,7 +1058,7 @@ var File_incentives_plan_v1_plan_proto protoreflect.FileDescriptor
 
 const file_incentives_plan_v1_plan_proto_rawDesc = "" +
 	"\n" +
-	"\x1dincentives/plan/v1/plan.proto\x12\x12incentives.plan.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16google/type/date.proto\x1a\x17google/type/money.proto\"\x9d\r\n" +
+	"\x1dincentives/plan/v1/plan.proto\x12\x12incentives.plan.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16google/type/date.proto\x1a\x17google/type/money.proto\x1a\x1fincentives/auth/v1/policy.proto\"\x9d\r\n" +
 	"\x04Plan\x12\x18\n" +
 	"\x04name\x18\x01 \x01(\tB\x04\xe2A\x01\bR\x04name\x12n\n" +
 	"\aprogram\x18\x02 \x01(\tBT\xe2A\x02\x02\x05\xfaA\x18\n" +
@@ -1143,7 +1153,7 @@ const file_incentives_plan_v1_plan_proto_rawDesc = "" +
 	"\aPENDING\x10\x01\x12\f\n" +
 	"\bAPPROVED\x10\x02\x12\f\n" +
 	"\bREJECTED\x10\x03:v\xeaAs\n" +
-	"\x1aincentives.dev/LimitChange\x12:partners/{mpn_id}/plans/{plan}/limitChanges/{limit_change}*\flimitChanges2\vlimitChange\"\x91\x06\n" +
+	"\x1aincentives.dev/LimitChange\x12:partners/{mpn_id}/plans/{plan}/limitChanges/{limit_change}*\flimitChanges2\vlimitChange\"\xd0\x06\n" +
 	"\tPlanEvent\x12\x18\n" +
 	"\x04name\x18\x01 \x01(\tB\x04\xe2A\x01\bR\x04name\x124\n" +
 	"\x04time\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampB\x04\xe2A\x01\x03R\x04time\x12\x1a\n" +
@@ -1154,7 +1164,10 @@ const file_incentives_plan_v1_plan_proto_rawDesc = "" +
 	"\bto_state\x18\x06 \x01(\x0e2\x1e.incentives.plan.v1.Plan.StateB\x04\xe2A\x01\x03R\atoState\x12\x1e\n" +
 	"\acomment\x18\a \x01(\tB\x04\xe2A\x01\x03R\acomment\x12.\n" +
 	"\x05limit\x18\b \x01(\v2\x12.google.type.MoneyB\x04\xe2A\x01\x03R\x05limit\x12-\n" +
-	"\x0feffective_month\x18\t \x01(\tB\x04\xe2A\x01\x03R\x0eeffectiveMonth\"\xe9\x01\n" +
+	"\x0feffective_month\x18\t \x01(\tB\x04\xe2A\x01\x03R\x0eeffectiveMonth\x12=\n" +
+	"\n" +
+	"actor_role\x18\n" +
+	" \x01(\x0e2\x18.incentives.auth.v1.RoleB\x04\xe2A\x01\x03R\tactorRole\"\xe9\x01\n" +
 	"\x06Action\x12\x16\n" +
 	"\x12ACTION_UNSPECIFIED\x10\x00\x12\x0f\n" +
 	"\vCREATE_PLAN\x10\x01\x12\x0f\n" +
@@ -1198,6 +1211,7 @@ var file_incentives_plan_v1_plan_proto_goTypes = []any{
 	(*money.Money)(nil),           // 9: google.type.Money
 	(*timestamppb.Timestamp)(nil), // 10: google.protobuf.Timestamp
 	(*date.Date)(nil),             // 11: google.type.Date
+	(v1.Role)(0),                  // 12: incentives.auth.v1.Role
 }
 var file_incentives_plan_v1_plan_proto_depIdxs = []int32{
 	9,  // 0: incentives.plan.v1.Plan.requested_limit:type_name -> google.type.Money
@@ -1230,12 +1244,13 @@ var file_incentives_plan_v1_plan_proto_depIdxs = []int32{
 	0,  // 27: incentives.plan.v1.PlanEvent.from_state:type_name -> incentives.plan.v1.Plan.State
 	0,  // 28: incentives.plan.v1.PlanEvent.to_state:type_name -> incentives.plan.v1.Plan.State
 	9,  // 29: incentives.plan.v1.PlanEvent.limit:type_name -> google.type.Money
-	9,  // 30: incentives.plan.v1.Plan.Limit.amount:type_name -> google.type.Money
-	31, // [31:31] is the sub-list for method output_type
-	31, // [31:31] is the sub-list for method input_type
-	31, // [31:31] is the sub-list for extension type_name
-	31, // [31:31] is the sub-list for extension extendee
-	0,  // [0:31] is the sub-list for field type_name
+	12, // 30: incentives.plan.v1.PlanEvent.actor_role:type_name -> incentives.auth.v1.Role
+	9,  // 31: incentives.plan.v1.Plan.Limit.amount:type_name -> google.type.Money
+	32, // [32:32] is the sub-list for method output_type
+	32, // [32:32] is the sub-list for method input_type
+	32, // [32:32] is the sub-list for extension type_name
+	32, // [32:32] is the sub-list for extension extendee
+	0,  // [0:32] is the sub-list for field type_name
 }
 
 func init() { file_incentives_plan_v1_plan_proto_init() }

@@ -8,6 +8,7 @@ package planv1
 
 import (
 	_ "buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
+	_ "github.com/incentives-dev/incentives/proto/incentives/auth/v1"
 	_ "google.golang.org/genproto/googleapis/api/annotations"
 	money "google.golang.org/genproto/googleapis/type/money"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
@@ -2667,7 +2668,7 @@ var File_incentives_plan_v1_plan_service_proto protoreflect.FileDescriptor
 
 const file_incentives_plan_v1_plan_service_proto_rawDesc = "" +
 	"\n" +
-	"%incentives/plan/v1/plan_service.proto\x12\x12incentives.plan.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a google/protobuf/field_mask.proto\x1a\x17google/type/money.proto\x1a#incentives/plan/v1/enrollment.proto\x1a\x1dincentives/plan/v1/plan.proto\x1a#incentives/plan/v1/plan_terms.proto\x1a incentives/plan/v1/program.proto\"\xa9\x01\n" +
+	"%incentives/plan/v1/plan_service.proto\x12\x12incentives.plan.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a google/protobuf/field_mask.proto\x1a\x17google/type/money.proto\x1a\x1fincentives/auth/v1/policy.proto\x1a#incentives/plan/v1/enrollment.proto\x1a\x1dincentives/plan/v1/plan.proto\x1a#incentives/plan/v1/plan_terms.proto\x1a incentives/plan/v1/program.proto\"\xa9\x01\n" +
 	"\x14CreateProgramRequest\x12N\n" +
 	"\n" +
 	"program_id\x18\x01 \x01(\tB/\xe2A\x01\x02\xbaH(r&2$^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$R\tprogramId\x12A\n" +
@@ -2868,54 +2869,91 @@ const file_incentives_plan_v1_plan_service_proto_rawDesc = "" +
 	"\x19BatchGetPlanTermsResponse\x12<\n" +
 	"\n" +
 	"plan_terms\x18\x01 \x03(\v2\x1d.incentives.plan.v1.PlanTermsR\tplanTerms\x12\x1b\n" +
-	"\tnot_found\x18\x02 \x03(\tR\bnotFound2\xd1)\n" +
-	"\vPlanService\x12u\n" +
-	"\rCreateProgram\x12(.incentives.plan.v1.CreateProgramRequest\x1a\x1b.incentives.plan.v1.Program\"\x1d\x82\xd3\xe4\x93\x02\x17:\aprogram\"\f/v1/programs\x12o\n" +
+	"\tnot_found\x18\x02 \x03(\tR\bnotFound2\xd6,\n" +
+	"\vPlanService\x12\x81\x01\n" +
+	"\rCreateProgram\x12(.incentives.plan.v1.CreateProgramRequest\x1a\x1b.incentives.plan.v1.Program\")\xba\xf4\x18\b\n" +
+	"\x01\x05\x12\x03\t\x04\b\x82\xd3\xe4\x93\x02\x17:\aprogram\"\f/v1/programs\x12y\n" +
 	"\n" +
-	"GetProgram\x12%.incentives.plan.v1.GetProgramRequest\x1a\x1b.incentives.plan.v1.Program\"\x1d\x82\xd3\xe4\x93\x02\x17\x12\x15/v1/{name=programs/*}\x12w\n" +
-	"\fListPrograms\x12'.incentives.plan.v1.ListProgramsRequest\x1a(.incentives.plan.v1.ListProgramsResponse\"\x14\x82\xd3\xe4\x93\x02\x0e\x12\f/v1/programs\x12\x86\x01\n" +
-	"\rUpdateProgram\x12(.incentives.plan.v1.UpdateProgramRequest\x1a\x1b.incentives.plan.v1.Program\".\x82\xd3\xe4\x93\x02(:\aprogram2\x1d/v1/{program.name=programs/*}\x12\x98\x01\n" +
-	"\x10CreateEnrollment\x12+.incentives.plan.v1.CreateEnrollmentRequest\x1a\x1e.incentives.plan.v1.Enrollment\"7\x82\xd3\xe4\x93\x021:\n" +
-	"enrollment\"#/v1/{parent=partners/*}/enrollments\x12\x86\x01\n" +
-	"\rGetEnrollment\x12(.incentives.plan.v1.GetEnrollmentRequest\x1a\x1e.incentives.plan.v1.Enrollment\"+\x82\xd3\xe4\x93\x02%\x12#/v1/{name=partners/*/enrollments/*}\x12\x97\x01\n" +
-	"\x0fListEnrollments\x12*.incentives.plan.v1.ListEnrollmentsRequest\x1a+.incentives.plan.v1.ListEnrollmentsResponse\"+\x82\xd3\xe4\x93\x02%\x12#/v1/{parent=partners/*}/enrollments\x12\xa3\x01\n" +
-	"\x10UpdateEnrollment\x12+.incentives.plan.v1.UpdateEnrollmentRequest\x1a\x1e.incentives.plan.v1.Enrollment\"B\x82\xd3\xe4\x93\x02<:\n" +
-	"enrollment2./v1/{enrollment.name=partners/*/enrollments/*}\x12\x84\x01\n" +
-	"\x10DeleteEnrollment\x12+.incentives.plan.v1.DeleteEnrollmentRequest\x1a\x16.google.protobuf.Empty\"+\x82\xd3\xe4\x93\x02%*#/v1/{name=partners/*/enrollments/*}\x12z\n" +
+	"GetProgram\x12%.incentives.plan.v1.GetProgramRequest\x1a\x1b.incentives.plan.v1.Program\"'\xba\xf4\x18\x06\n" +
+	"\x04\t\x04\x05\b\x82\xd3\xe4\x93\x02\x17\x12\x15/v1/{name=programs/*}\x12\x81\x01\n" +
+	"\fListPrograms\x12'.incentives.plan.v1.ListProgramsRequest\x1a(.incentives.plan.v1.ListProgramsResponse\"\x1e\xba\xf4\x18\x06\n" +
+	"\x04\t\x04\x05\b\x82\xd3\xe4\x93\x02\x0e\x12\f/v1/programs\x12\x92\x01\n" +
+	"\rUpdateProgram\x12(.incentives.plan.v1.UpdateProgramRequest\x1a\x1b.incentives.plan.v1.Program\":\xba\xf4\x18\b\n" +
+	"\x01\x05\x12\x03\t\x04\b\x82\xd3\xe4\x93\x02(:\aprogram2\x1d/v1/{program.name=programs/*}\x12\xa3\x01\n" +
+	"\x10CreateEnrollment\x12+.incentives.plan.v1.CreateEnrollmentRequest\x1a\x1e.incentives.plan.v1.Enrollment\"B\xba\xf4\x18\a\n" +
+	"\x01\x05\x12\x02\t\b\x82\xd3\xe4\x93\x021:\n" +
+	"enrollment\"#/v1/{parent=partners/*}/enrollments\x12\x8f\x01\n" +
+	"\rGetEnrollment\x12(.incentives.plan.v1.GetEnrollmentRequest\x1a\x1e.incentives.plan.v1.Enrollment\"4\xba\xf4\x18\x05\n" +
+	"\x03\t\x05\b\x82\xd3\xe4\x93\x02%\x12#/v1/{name=partners/*/enrollments/*}\x12\xa0\x01\n" +
+	"\x0fListEnrollments\x12*.incentives.plan.v1.ListEnrollmentsRequest\x1a+.incentives.plan.v1.ListEnrollmentsResponse\"4\xba\xf4\x18\x05\n" +
+	"\x03\t\x05\b\x82\xd3\xe4\x93\x02%\x12#/v1/{parent=partners/*}/enrollments\x12\xae\x01\n" +
+	"\x10UpdateEnrollment\x12+.incentives.plan.v1.UpdateEnrollmentRequest\x1a\x1e.incentives.plan.v1.Enrollment\"M\xba\xf4\x18\a\n" +
+	"\x01\x05\x12\x02\t\b\x82\xd3\xe4\x93\x02<:\n" +
+	"enrollment2./v1/{enrollment.name=partners/*/enrollments/*}\x12\x8f\x01\n" +
+	"\x10DeleteEnrollment\x12+.incentives.plan.v1.DeleteEnrollmentRequest\x1a\x16.google.protobuf.Empty\"6\xba\xf4\x18\a\n" +
+	"\x01\x05\x12\x02\t\b\x82\xd3\xe4\x93\x02%*#/v1/{name=partners/*/enrollments/*}\x12\x85\x01\n" +
 	"\n" +
-	"CreatePlan\x12%.incentives.plan.v1.CreatePlanRequest\x1a\x18.incentives.plan.v1.Plan\"+\x82\xd3\xe4\x93\x02%:\x04plan\"\x1d/v1/{parent=partners/*}/plans\x12n\n" +
-	"\aGetPlan\x12\".incentives.plan.v1.GetPlanRequest\x1a\x18.incentives.plan.v1.Plan\"%\x82\xd3\xe4\x93\x02\x1f\x12\x1d/v1/{name=partners/*/plans/*}\x12\x7f\n" +
-	"\tListPlans\x12$.incentives.plan.v1.ListPlansRequest\x1a%.incentives.plan.v1.ListPlansResponse\"%\x82\xd3\xe4\x93\x02\x1f\x12\x1d/v1/{parent=partners/*}/plans\x12\x7f\n" +
+	"CreatePlan\x12%.incentives.plan.v1.CreatePlanRequest\x1a\x18.incentives.plan.v1.Plan\"6\xba\xf4\x18\a\n" +
+	"\x01\t\x12\x02\x04\b\x82\xd3\xe4\x93\x02%:\x04plan\"\x1d/v1/{parent=partners/*}/plans\x12w\n" +
+	"\aGetPlan\x12\".incentives.plan.v1.GetPlanRequest\x1a\x18.incentives.plan.v1.Plan\".\xba\xf4\x18\x05\n" +
+	"\x03\t\x04\b\x82\xd3\xe4\x93\x02\x1f\x12\x1d/v1/{name=partners/*/plans/*}\x12\x88\x01\n" +
+	"\tListPlans\x12$.incentives.plan.v1.ListPlansRequest\x1a%.incentives.plan.v1.ListPlansResponse\".\xba\xf4\x18\x05\n" +
+	"\x03\t\x04\b\x82\xd3\xe4\x93\x02\x1f\x12\x1d/v1/{parent=partners/*}/plans\x12\x8a\x01\n" +
 	"\n" +
-	"UpdatePlan\x12%.incentives.plan.v1.UpdatePlanRequest\x1a\x18.incentives.plan.v1.Plan\"0\x82\xd3\xe4\x93\x02*:\x04plan2\"/v1/{plan.name=partners/*/plans/*}\x12r\n" +
+	"UpdatePlan\x12%.incentives.plan.v1.UpdatePlanRequest\x1a\x18.incentives.plan.v1.Plan\";\xba\xf4\x18\a\n" +
+	"\x01\t\x12\x02\x04\b\x82\xd3\xe4\x93\x02*:\x04plan2\"/v1/{plan.name=partners/*/plans/*}\x12}\n" +
 	"\n" +
-	"DeletePlan\x12%.incentives.plan.v1.DeletePlanRequest\x1a\x16.google.protobuf.Empty\"%\x82\xd3\xe4\x93\x02\x1f*\x1d/v1/{name=partners/*/plans/*}\x12~\n" +
+	"DeletePlan\x12%.incentives.plan.v1.DeletePlanRequest\x1a\x16.google.protobuf.Empty\"0\xba\xf4\x18\a\n" +
+	"\x01\t\x12\x02\x04\b\x82\xd3\xe4\x93\x02\x1f*\x1d/v1/{name=partners/*/plans/*}\x12\x89\x01\n" +
 	"\n" +
-	"SubmitPlan\x12%.incentives.plan.v1.SubmitPlanRequest\x1a\x18.incentives.plan.v1.Plan\"/\x82\xd3\xe4\x93\x02):\x01*\"$/v1/{name=partners/*/plans/*}:submit\x12\x85\x01\n" +
-	"\vStartReview\x12&.incentives.plan.v1.StartReviewRequest\x1a\x18.incentives.plan.v1.Plan\"4\x82\xd3\xe4\x93\x02.:\x01*\")/v1/{name=partners/*/plans/*}:startReview\x12\x81\x01\n" +
-	"\vApprovePlan\x12&.incentives.plan.v1.ApprovePlanRequest\x1a\x18.incentives.plan.v1.Plan\"0\x82\xd3\xe4\x93\x02*:\x01*\"%/v1/{name=partners/*/plans/*}:approve\x12\x8b\x01\n" +
-	"\rRequestAction\x12(.incentives.plan.v1.RequestActionRequest\x1a\x18.incentives.plan.v1.Plan\"6\x82\xd3\xe4\x93\x020:\x01*\"+/v1/{name=partners/*/plans/*}:requestAction\x12~\n" +
+	"SubmitPlan\x12%.incentives.plan.v1.SubmitPlanRequest\x1a\x18.incentives.plan.v1.Plan\":\xba\xf4\x18\a\n" +
+	"\x01\t\x12\x02\x04\b\x82\xd3\xe4\x93\x02):\x01*\"$/v1/{name=partners/*/plans/*}:submit\x12\x90\x01\n" +
+	"\vStartReview\x12&.incentives.plan.v1.StartReviewRequest\x1a\x18.incentives.plan.v1.Plan\"?\xba\xf4\x18\a\n" +
+	"\x01\x04\x12\x02\t\b\x82\xd3\xe4\x93\x02.:\x01*\")/v1/{name=partners/*/plans/*}:startReview\x12\x8c\x01\n" +
+	"\vApprovePlan\x12&.incentives.plan.v1.ApprovePlanRequest\x1a\x18.incentives.plan.v1.Plan\";\xba\xf4\x18\a\n" +
+	"\x01\x04\x12\x02\t\b\x82\xd3\xe4\x93\x02*:\x01*\"%/v1/{name=partners/*/plans/*}:approve\x12\x96\x01\n" +
+	"\rRequestAction\x12(.incentives.plan.v1.RequestActionRequest\x1a\x18.incentives.plan.v1.Plan\"A\xba\xf4\x18\a\n" +
+	"\x01\x04\x12\x02\t\b\x82\xd3\xe4\x93\x020:\x01*\"+/v1/{name=partners/*/plans/*}:requestAction\x12\x89\x01\n" +
 	"\n" +
-	"RejectPlan\x12%.incentives.plan.v1.RejectPlanRequest\x1a\x18.incentives.plan.v1.Plan\"/\x82\xd3\xe4\x93\x02):\x01*\"$/v1/{name=partners/*/plans/*}:reject\x12~\n" +
+	"RejectPlan\x12%.incentives.plan.v1.RejectPlanRequest\x1a\x18.incentives.plan.v1.Plan\":\xba\xf4\x18\a\n" +
+	"\x01\x04\x12\x02\t\b\x82\xd3\xe4\x93\x02):\x01*\"$/v1/{name=partners/*/plans/*}:reject\x12\x89\x01\n" +
 	"\n" +
-	"ReopenPlan\x12%.incentives.plan.v1.ReopenPlanRequest\x1a\x18.incentives.plan.v1.Plan\"/\x82\xd3\xe4\x93\x02):\x01*\"$/v1/{name=partners/*/plans/*}:reopen\x12\x96\x01\n" +
-	"\x0eCreateCampaign\x12).incentives.plan.v1.CreateCampaignRequest\x1a\x1c.incentives.plan.v1.Campaign\";\x82\xd3\xe4\x93\x025:\bcampaign\")/v1/{parent=partners/*/plans/*}/campaigns\x12\x86\x01\n" +
-	"\vGetCampaign\x12&.incentives.plan.v1.GetCampaignRequest\x1a\x1c.incentives.plan.v1.Campaign\"1\x82\xd3\xe4\x93\x02+\x12)/v1/{name=partners/*/plans/*/campaigns/*}\x12\x97\x01\n" +
-	"\rListCampaigns\x12(.incentives.plan.v1.ListCampaignsRequest\x1a).incentives.plan.v1.ListCampaignsResponse\"1\x82\xd3\xe4\x93\x02+\x12)/v1/{parent=partners/*/plans/*}/campaigns\x12\x9f\x01\n" +
-	"\x0eUpdateCampaign\x12).incentives.plan.v1.UpdateCampaignRequest\x1a\x1c.incentives.plan.v1.Campaign\"D\x82\xd3\xe4\x93\x02>:\bcampaign22/v1/{campaign.name=partners/*/plans/*/campaigns/*}\x12\x86\x01\n" +
-	"\x0eDeleteCampaign\x12).incentives.plan.v1.DeleteCampaignRequest\x1a\x16.google.protobuf.Empty\"1\x82\xd3\xe4\x93\x02+*)/v1/{name=partners/*/plans/*/campaigns/*}\x12\xa3\x01\n" +
-	"\x0eCreateActivity\x12).incentives.plan.v1.CreateActivityRequest\x1a\x1c.incentives.plan.v1.Activity\"H\x82\xd3\xe4\x93\x02B:\bactivity\"6/v1/{parent=partners/*/plans/*/campaigns/*}/activities\x12\x93\x01\n" +
-	"\vGetActivity\x12&.incentives.plan.v1.GetActivityRequest\x1a\x1c.incentives.plan.v1.Activity\">\x82\xd3\xe4\x93\x028\x126/v1/{name=partners/*/plans/*/campaigns/*/activities/*}\x12\xa7\x01\n" +
-	"\x0eListActivities\x12).incentives.plan.v1.ListActivitiesRequest\x1a*.incentives.plan.v1.ListActivitiesResponse\">\x82\xd3\xe4\x93\x028\x126/v1/{parent=partners/*/plans/*/campaigns/*}/activities\x12\xac\x01\n" +
-	"\x0eUpdateActivity\x12).incentives.plan.v1.UpdateActivityRequest\x1a\x1c.incentives.plan.v1.Activity\"Q\x82\xd3\xe4\x93\x02K:\bactivity2?/v1/{activity.name=partners/*/plans/*/campaigns/*/activities/*}\x12\x93\x01\n" +
-	"\x0eDeleteActivity\x12).incentives.plan.v1.DeleteActivityRequest\x1a\x16.google.protobuf.Empty\">\x82\xd3\xe4\x93\x028*6/v1/{name=partners/*/plans/*/campaigns/*/activities/*}\x12\xa6\x01\n" +
-	"\x11CreateLimitChange\x12,.incentives.plan.v1.CreateLimitChangeRequest\x1a\x1f.incentives.plan.v1.LimitChange\"B\x82\xd3\xe4\x93\x02<:\flimit_change\",/v1/{parent=partners/*/plans/*}/limitChanges\x12\x92\x01\n" +
-	"\x0eGetLimitChange\x12).incentives.plan.v1.GetLimitChangeRequest\x1a\x1f.incentives.plan.v1.LimitChange\"4\x82\xd3\xe4\x93\x02.\x12,/v1/{name=partners/*/plans/*/limitChanges/*}\x12\xa3\x01\n" +
-	"\x10ListLimitChanges\x12+.incentives.plan.v1.ListLimitChangesRequest\x1a,.incentives.plan.v1.ListLimitChangesResponse\"4\x82\xd3\xe4\x93\x02.\x12,/v1/{parent=partners/*/plans/*}/limitChanges\x12\xa5\x01\n" +
-	"\x12ApproveLimitChange\x12-.incentives.plan.v1.ApproveLimitChangeRequest\x1a\x1f.incentives.plan.v1.LimitChange\"?\x82\xd3\xe4\x93\x029:\x01*\"4/v1/{name=partners/*/plans/*/limitChanges/*}:approve\x12\xa2\x01\n" +
-	"\x11RejectLimitChange\x12,.incentives.plan.v1.RejectLimitChangeRequest\x1a\x1f.incentives.plan.v1.LimitChange\">\x82\xd3\xe4\x93\x028:\x01*\"3/v1/{name=partners/*/plans/*/limitChanges/*}:reject\x12\x97\x01\n" +
-	"\x0eListPlanEvents\x12).incentives.plan.v1.ListPlanEventsRequest\x1a*.incentives.plan.v1.ListPlanEventsResponse\".\x82\xd3\xe4\x93\x02(\x12&/v1/{parent=partners/*/plans/*}/events\x12\x93\x01\n" +
-	"\x11BatchGetPlanTerms\x12,.incentives.plan.v1.BatchGetPlanTermsRequest\x1a-.incentives.plan.v1.BatchGetPlanTermsResponse\"!\x82\xd3\xe4\x93\x02\x1b:\x01*\"\x16/v1/planTerms:batchGetBFZDgithub.com/incentives-dev/incentives/proto/incentives/plan/v1;planv1b\x06proto3"
+	"ReopenPlan\x12%.incentives.plan.v1.ReopenPlanRequest\x1a\x18.incentives.plan.v1.Plan\":\xba\xf4\x18\a\n" +
+	"\x01\t\x12\x02\x04\b\x82\xd3\xe4\x93\x02):\x01*\"$/v1/{name=partners/*/plans/*}:reopen\x12\xa1\x01\n" +
+	"\x0eCreateCampaign\x12).incentives.plan.v1.CreateCampaignRequest\x1a\x1c.incentives.plan.v1.Campaign\"F\xba\xf4\x18\a\n" +
+	"\x01\t\x12\x02\x04\b\x82\xd3\xe4\x93\x025:\bcampaign\")/v1/{parent=partners/*/plans/*}/campaigns\x12\x8f\x01\n" +
+	"\vGetCampaign\x12&.incentives.plan.v1.GetCampaignRequest\x1a\x1c.incentives.plan.v1.Campaign\":\xba\xf4\x18\x05\n" +
+	"\x03\t\x04\b\x82\xd3\xe4\x93\x02+\x12)/v1/{name=partners/*/plans/*/campaigns/*}\x12\xa0\x01\n" +
+	"\rListCampaigns\x12(.incentives.plan.v1.ListCampaignsRequest\x1a).incentives.plan.v1.ListCampaignsResponse\":\xba\xf4\x18\x05\n" +
+	"\x03\t\x04\b\x82\xd3\xe4\x93\x02+\x12)/v1/{parent=partners/*/plans/*}/campaigns\x12\xaa\x01\n" +
+	"\x0eUpdateCampaign\x12).incentives.plan.v1.UpdateCampaignRequest\x1a\x1c.incentives.plan.v1.Campaign\"O\xba\xf4\x18\a\n" +
+	"\x01\t\x12\x02\x04\b\x82\xd3\xe4\x93\x02>:\bcampaign22/v1/{campaign.name=partners/*/plans/*/campaigns/*}\x12\x91\x01\n" +
+	"\x0eDeleteCampaign\x12).incentives.plan.v1.DeleteCampaignRequest\x1a\x16.google.protobuf.Empty\"<\xba\xf4\x18\a\n" +
+	"\x01\t\x12\x02\x04\b\x82\xd3\xe4\x93\x02+*)/v1/{name=partners/*/plans/*/campaigns/*}\x12\xae\x01\n" +
+	"\x0eCreateActivity\x12).incentives.plan.v1.CreateActivityRequest\x1a\x1c.incentives.plan.v1.Activity\"S\xba\xf4\x18\a\n" +
+	"\x01\t\x12\x02\x04\b\x82\xd3\xe4\x93\x02B:\bactivity\"6/v1/{parent=partners/*/plans/*/campaigns/*}/activities\x12\x9c\x01\n" +
+	"\vGetActivity\x12&.incentives.plan.v1.GetActivityRequest\x1a\x1c.incentives.plan.v1.Activity\"G\xba\xf4\x18\x05\n" +
+	"\x03\t\x04\b\x82\xd3\xe4\x93\x028\x126/v1/{name=partners/*/plans/*/campaigns/*/activities/*}\x12\xb0\x01\n" +
+	"\x0eListActivities\x12).incentives.plan.v1.ListActivitiesRequest\x1a*.incentives.plan.v1.ListActivitiesResponse\"G\xba\xf4\x18\x05\n" +
+	"\x03\t\x04\b\x82\xd3\xe4\x93\x028\x126/v1/{parent=partners/*/plans/*/campaigns/*}/activities\x12\xb7\x01\n" +
+	"\x0eUpdateActivity\x12).incentives.plan.v1.UpdateActivityRequest\x1a\x1c.incentives.plan.v1.Activity\"\\\xba\xf4\x18\a\n" +
+	"\x01\t\x12\x02\x04\b\x82\xd3\xe4\x93\x02K:\bactivity2?/v1/{activity.name=partners/*/plans/*/campaigns/*/activities/*}\x12\x9e\x01\n" +
+	"\x0eDeleteActivity\x12).incentives.plan.v1.DeleteActivityRequest\x1a\x16.google.protobuf.Empty\"I\xba\xf4\x18\a\n" +
+	"\x01\t\x12\x02\x04\b\x82\xd3\xe4\x93\x028*6/v1/{name=partners/*/plans/*/campaigns/*/activities/*}\x12\xb1\x01\n" +
+	"\x11CreateLimitChange\x12,.incentives.plan.v1.CreateLimitChangeRequest\x1a\x1f.incentives.plan.v1.LimitChange\"M\xba\xf4\x18\a\n" +
+	"\x01\t\x12\x02\x04\b\x82\xd3\xe4\x93\x02<:\flimit_change\",/v1/{parent=partners/*/plans/*}/limitChanges\x12\x9b\x01\n" +
+	"\x0eGetLimitChange\x12).incentives.plan.v1.GetLimitChangeRequest\x1a\x1f.incentives.plan.v1.LimitChange\"=\xba\xf4\x18\x05\n" +
+	"\x03\t\x04\b\x82\xd3\xe4\x93\x02.\x12,/v1/{name=partners/*/plans/*/limitChanges/*}\x12\xac\x01\n" +
+	"\x10ListLimitChanges\x12+.incentives.plan.v1.ListLimitChangesRequest\x1a,.incentives.plan.v1.ListLimitChangesResponse\"=\xba\xf4\x18\x05\n" +
+	"\x03\t\x04\b\x82\xd3\xe4\x93\x02.\x12,/v1/{parent=partners/*/plans/*}/limitChanges\x12\xb0\x01\n" +
+	"\x12ApproveLimitChange\x12-.incentives.plan.v1.ApproveLimitChangeRequest\x1a\x1f.incentives.plan.v1.LimitChange\"J\xba\xf4\x18\a\n" +
+	"\x01\x04\x12\x02\t\b\x82\xd3\xe4\x93\x029:\x01*\"4/v1/{name=partners/*/plans/*/limitChanges/*}:approve\x12\xad\x01\n" +
+	"\x11RejectLimitChange\x12,.incentives.plan.v1.RejectLimitChangeRequest\x1a\x1f.incentives.plan.v1.LimitChange\"I\xba\xf4\x18\a\n" +
+	"\x01\x04\x12\x02\t\b\x82\xd3\xe4\x93\x028:\x01*\"3/v1/{name=partners/*/plans/*/limitChanges/*}:reject\x12\xa0\x01\n" +
+	"\x0eListPlanEvents\x12).incentives.plan.v1.ListPlanEventsRequest\x1a*.incentives.plan.v1.ListPlanEventsResponse\"7\xba\xf4\x18\x05\n" +
+	"\x03\t\x04\b\x82\xd3\xe4\x93\x02(\x12&/v1/{parent=partners/*/plans/*}/events\x12\x9a\x01\n" +
+	"\x11BatchGetPlanTerms\x12,.incentives.plan.v1.BatchGetPlanTermsRequest\x1a-.incentives.plan.v1.BatchGetPlanTermsResponse\"(\xba\xf4\x18\x03\n" +
+	"\x01\b\x82\xd3\xe4\x93\x02\x1b:\x01*\"\x16/v1/planTerms:batchGetBFZDgithub.com/incentives-dev/incentives/proto/incentives/plan/v1;planv1b\x06proto3"
 
 var (
 	file_incentives_plan_v1_plan_service_proto_rawDescOnce sync.Once

@@ -1,0 +1,177 @@
+package auth
+
+import (
+	"context"
+	"crypto/subtle"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"net"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/metadata"
+
+	"github.com/incentives-dev/incentives/internal/clock"
+	authv1 "github.com/incentives-dev/incentives/proto/incentives/auth/v1"
+)
+
+// Settings are who may call a service.
+type Settings struct {
+	OIDCIssuer        string            `name:"oidc-issuer" placeholder:"URL" help:"Issuer of callers' tokens (OpenID Connect)."`
+	OIDCAudience      string            `name:"oidc-audience" placeholder:"NAME" help:"Audience that a token must be for; needed with an issuer."`
+	OIDCRolesClaim    string            `name:"oidc-roles-claim" placeholder:"CLAIM" default:"roles" help:"Claim that lists roles (default ${default})."`
+	OIDCPartnersClaim string            `name:"oidc-partners-claim" placeholder:"CLAIM" default:"mpn_ids" help:"Claim that lists MPN IDs (default ${default})."`
+	ClientRoles       map[string]string `name:"client-roles" placeholder:"SAN=ROLE" mapsep:"," help:"Roles by certificate, as a.example.com=AUDITOR."`
+
+	// Clock tells whether a token has expired; the machine's where it is nil.
+	Clock clock.Clock `kong:"-"`
+	// Internal, where it is not empty, is a token that another part of the same process calls with, as an auditor.
+	Internal string `kong:"-"`
+}
+
+// Check returns what is wrong with the settings for a service that listens on an address, in one line.
+func (c Settings) Check(address string) error {
+	if c.OIDCIssuer != "" && c.OIDCAudience == "" {
+		return errors.New("--oidc-issuer needs --oidc-audience: a token for another service must not be taken for one for this")
+	}
+	if c.OIDCIssuer == "" && c.OIDCAudience != "" {
+		return errors.New("--oidc-audience is of no use without --oidc-issuer")
+	}
+	if _, err := c.clientRoles(); err != nil {
+		return err
+	}
+	if c.closed() || !Exposed(address) {
+		return nil
+	}
+	return fmt.Errorf("%s is not on loopback, and without --oidc-issuer or --client-roles whoever reaches it may do anything", address)
+}
+
+// closed tells whether callers have to be known.
+func (c Settings) closed() bool { return c.OIDCIssuer != "" || len(c.ClientRoles) > 0 }
+
+// Describe says in one line who may call, for a service that starts.
+func (c Settings) Describe() string {
+	var who []string
+	if c.OIDCIssuer != "" {
+		who = append(who, "with tokens of "+c.OIDCIssuer+" for "+c.OIDCAudience)
+	}
+	if len(c.ClientRoles) > 0 {
+		who = append(who, "with certificates of "+strings.Join(slices.Sorted(maps.Keys(c.ClientRoles)), ", "))
+	}
+	if len(who) == 0 {
+		return "everybody on this machine, as the one local principal that may do anything"
+	}
+	return "callers " + strings.Join(who, ", and ")
+}
+
+// OnLoopback tells whether an address can be reached from this machine alone.
+func OnLoopback(address string) bool {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return false
+	}
+	ip, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && ip.IsLoopback()
+}
+
+// Exposed tells whether what listens on an address can be reached from other machines. Nothing can listen on what is no address.
+func Exposed(address string) bool {
+	_, _, err := net.SplitHostPort(address)
+	return err == nil && !OnLoopback(address)
+}
+
+// clientRoles reads ClientRoles.
+func (c Settings) clientRoles() (map[string][]authv1.Role, error) {
+	all := map[string][]authv1.Role{}
+	for name, texts := range c.ClientRoles {
+		for text := range strings.SplitSeq(texts, "+") {
+			role, ok := roleNamed(text)
+			if !ok {
+				return nil, fmt.Errorf("--client-roles: %q is not a role that a caller can have", text)
+			}
+			if isPartner(role) {
+				return nil, fmt.Errorf("--client-roles: %s is bound to MPN IDs, which a certificate does not name", role)
+			}
+			all[name] = append(all[name], role)
+		}
+	}
+	return all, nil
+}
+
+// Guard is one by the settings, which have passed Check.
+func (c Settings) Guard(log *slog.Logger, sees Sees) (*Guard, error) {
+	g := &Guard{sees: sees, log: log}
+	if !c.closed() {
+		g.identify = identifyLocal
+		return g, nil
+	}
+	roles, err := c.clientRoles()
+	if err != nil {
+		return nil, err
+	}
+	if c.Clock == nil {
+		c.Clock = clock.Real()
+	}
+	var tokens *issuer
+	if c.OIDCIssuer != "" {
+		tokens = &issuer{
+			url: c.OIDCIssuer, audience: c.OIDCAudience, rolesClaim: c.OIDCRolesClaim, partnersClaim: c.OIDCPartnersClaim, log: log, clock: c.Clock,
+		}
+	}
+	g.identify = func(ctx context.Context) (Principal, error) {
+		token, err := bearer(ctx)
+		switch {
+		case err != nil:
+			return Principal{}, err
+		case token != "" && c.Internal != "" && subtle.ConstantTimeCompare([]byte(token), []byte(c.Internal)) == 1:
+			return Principal{ID: "internal", Roles: []authv1.Role{authv1.Role_AUDITOR}}, nil
+		case token != "" && tokens != nil: // decides alone, whatever certificate there is
+			return tokens.principal(ctx, token)
+		case token != "":
+			return Principal{}, unknown()
+		}
+		if certificate := certificateOf(ctx); certificate != nil {
+			if who, ok := holder(certificate, roles); ok {
+				return who, nil
+			}
+		}
+		return Principal{}, unknown()
+	}
+	return g, nil
+}
+
+// identifyLocal takes everybody on this machine for the local principal. Who comes through the gateway of this machine from
+// another one is not on it.
+func identifyLocal(ctx context.Context) (Principal, error) {
+	md, _ := metadata.FromIncomingContext(ctx)
+	for _, forwarded := range md.Get("x-forwarded-for") {
+		for address := range strings.SplitSeq(forwarded, ",") {
+			if ip, err := netip.ParseAddr(strings.TrimSpace(address)); err != nil || !ip.Unmap().IsLoopback() {
+				return Principal{}, unknown()
+			}
+		}
+	}
+	return local(), nil
+}
+
+// CallOptions are those by which one part of a process calls another, which has the same Internal token.
+func (c Settings) CallOptions() []grpc.DialOption {
+	if c.Internal == "" {
+		return nil
+	}
+	return []grpc.DialOption{grpc.WithPerRPCCredentials(internalToken(c.Internal))}
+}
+
+type internalToken string
+
+// GetRequestMetadata implements credentials.PerRPCCredentials.
+func (t internalToken) GetRequestMetadata(context.Context, ...string) (map[string]string, error) {
+	return map[string]string{"authorization": "Bearer " + string(t)}, nil
+}
+
+// RequireTransportSecurity implements credentials.PerRPCCredentials: the token does not leave the machine.
+func (internalToken) RequireTransportSecurity() bool { return false }

@@ -1,0 +1,245 @@
+package auth
+
+import (
+	"context"
+	"log/slog"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/reflect/protoregistry"
+
+	"github.com/incentives-dev/incentives/internal/fault"
+	authv1 "github.com/incentives-dev/incentives/proto/incentives/auth/v1"
+	payoutv1 "github.com/incentives-dev/incentives/proto/incentives/payout/v1"
+	planv1 "github.com/incentives-dev/incentives/proto/incentives/plan/v1"
+)
+
+// Groups of calls that SPEC §5 says the same of: who may make them, and who else sees what they are about. P is the three
+// roles of the partner side, by a partner of their own.
+var spec5 = []struct {
+	who, sees string
+	methods   string
+}{
+	{"PROGRAM_ADMIN", "P REVIEWER AUDITOR", "CreateProgram UpdateProgram"},
+	{"P REVIEWER PROGRAM_ADMIN AUDITOR", "", "GetProgram ListPrograms"},
+	{"PROGRAM_ADMIN", "P AUDITOR", "CreateEnrollment UpdateEnrollment DeleteEnrollment"},
+	{"P PROGRAM_ADMIN AUDITOR", "", "GetEnrollment ListEnrollments"},
+	{"P", "REVIEWER AUDITOR", "CreatePlan UpdatePlan DeletePlan SubmitPlan ReopenPlan CreateLimitChange"},
+	{"P", "REVIEWER AUDITOR", "CreateCampaign UpdateCampaign DeleteCampaign CreateActivity UpdateActivity DeleteActivity"},
+	{"REVIEWER", "P AUDITOR", "StartReview ApprovePlan RequestAction RejectPlan ApproveLimitChange RejectLimitChange"},
+	{"P REVIEWER AUDITOR", "", "GetPlan ListPlans GetCampaign ListCampaigns GetActivity ListActivities GetLimitChange ListLimitChanges ListPlanEvents"},
+	{"AUDITOR", "", "BatchGetPlanTerms"},
+	{"EARNINGS_WRITER", "P AUDITOR", "RecordEarning BatchRecordEarnings StreamEarnings"},
+	{"P AUDITOR", "", "GetEarning ListEarnings GetStatement ListStatements"},
+	{"P PAYOUT_OPERATOR AUDITOR", "", "GetPayout ListPayouts"},
+	{"PAYOUT_OPERATOR", "P AUDITOR", "ConfirmPayout FailPayout RetryPayout"},
+	{"PAYOUT_OPERATOR", "AUDITOR", "CreatePayoutRun"},
+	{"PAYOUT_OPERATOR AUDITOR", "", "GetPayoutRun ListPayoutRuns WatchPayoutRun PreviewPayoutRun"},
+}
+
+// want is the outcome that SPEC §5 gives a role: that it may call, or the reason why not.
+func want(t *testing.T, method string, role authv1.Role, own bool) string {
+	t.Helper()
+	for _, group := range spec5 {
+		if !slices.Contains(strings.Fields(group.methods), method) {
+			continue
+		}
+		has := func(roles string) bool {
+			if isPartner(role) {
+				return own && slices.Contains(strings.Fields(roles), "P")
+			}
+			return slices.Contains(strings.Fields(roles), role.String())
+		}
+		switch {
+		case has(group.who):
+			return "may"
+		case has(group.sees):
+			return "ROLE_MISSING"
+		}
+		return "NOT_FOUND"
+	}
+	t.Fatalf("nothing is said about %s: add it to a row of spec5", method)
+	return ""
+}
+
+func registered(t *testing.T) *grpc.Server {
+	t.Helper()
+	server := grpc.NewServer()
+	planv1.RegisterPlanServiceServer(server, planv1.UnimplementedPlanServiceServer{})
+	payoutv1.RegisterPayoutServiceServer(server, payoutv1.UnimplementedPayoutServiceServer{})
+	return server
+}
+
+// as a principal, of contoso where it is a partner's. contoso is enrolled in programs/azure, and nobody in others.
+func guardFor(t *testing.T, who Principal) *Guard {
+	t.Helper()
+	g := &Guard{
+		log:      slog.New(slog.DiscardHandler),
+		identify: func(context.Context) (Principal, error) { return who, nil },
+		sees: func(_ context.Context, _ Access, name string) (bool, error) {
+			return strings.HasPrefix(name, "partners/") || strings.HasPrefix(name, "programs/azure"), nil
+		},
+	}
+	if err := g.Protect(registered(t)); err != nil {
+		t.Fatal(err)
+	}
+	return g
+}
+
+// about is a request of a method about what is of a partner, or a program; named is false where it names nothing.
+func about(t *testing.T, method protoreflect.MethodDescriptor, partner, program string) (request proto.Message, named bool) {
+	t.Helper()
+	kind, err := protoregistry.GlobalTypes.FindMessageByName(method.Input().FullName())
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := kind.New()
+	path := resourceOf(method)
+	if len(path) == 0 {
+		return m.Interface(), false
+	}
+	at := m
+	for _, name := range path[:len(path)-1] {
+		at = at.Mutable(at.Descriptor().Fields().ByName(protoreflect.Name(name))).Message()
+	}
+	name := "partners/" + partner + "/plans/azure.coop.fy26"
+	if programs := strings.Contains(string(method.Name()), "Program") || strings.Contains(string(method.Name()), "PayoutRun"); programs {
+		name = "programs/" + program
+	}
+	at.Set(at.Descriptor().Fields().ByName(protoreflect.Name(path[len(path)-1])), protoreflect.ValueOfString(name))
+	return m.Interface(), true
+}
+
+// Every method × every role × own and other partner: the outcome is what SPEC §5 says.
+func TestEveryMethodAndRole(t *testing.T) {
+	roles := slices.DeleteFunc(slices.Sorted(maps.Keys(authv1.Role_name)), func(n int32) bool {
+		return authv1.Role(n) == authv1.Role_ROLE_UNSPECIFIED || authv1.Role(n) == authv1.Role_PARTNER
+	})
+	for name, info := range registered(t).GetServiceInfo() {
+		d, err := protoregistry.GlobalFiles.FindDescriptorByName(protoreflect.FullName(name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		service, _ := d.(protoreflect.ServiceDescriptor)
+		for _, method := range info.Methods {
+			for _, role := range roles {
+				for _, own := range []bool{true, false} {
+					partner, program := "contoso", "azure"
+					if !own {
+						partner, program = "fabrikam", "office"
+					}
+					who := Principal{ID: "someone", Roles: []authv1.Role{authv1.Role(role)}, Partners: []string{"contoso"}}
+					request, named := about(t, service.Methods().ByName(protoreflect.Name(method.Name)), partner, program)
+					ctx, err := guardFor(t, who).admit(t.Context(), "/"+name+"/"+method.Name, request)
+					got := "may"
+					if err != nil {
+						got = fault.ReasonOf(err)
+					}
+					want := want(t, method.Name, authv1.Role(role), own || !named)
+					if got != want {
+						t.Errorf("%s by %s, own %t: %s, want %s", method.Name, authv1.Role(role), own, got, want)
+					}
+					if err == nil && From(ctx).Role != authv1.Role(role) {
+						t.Errorf("%s by %s is made as %s", method.Name, authv1.Role(role), From(ctx).Role)
+					}
+				}
+			}
+		}
+	}
+}
+
+func TestAdmitted(t *testing.T) {
+	const get, approve, run = "/incentives.plan.v1.PlanService/GetPlan", "/incentives.plan.v1.PlanService/ApprovePlan",
+		"/incentives.payout.v1.PayoutService/GetPayoutRun"
+	plan := func(partner string) proto.Message {
+		return &planv1.GetPlanRequest{Name: "partners/" + partner + "/plans/azure.coop.fy26"}
+	}
+	admin, auditor := authv1.Role_BILLING_ADMIN, authv1.Role_AUDITOR
+	for name, test := range map[string]struct {
+		who     Principal
+		method  string
+		request proto.Message
+		want    string // the role, or the reason
+	}{
+		"the local principal, as partner":  {local(), get, plan("fabrikam"), "INCENTIVES_ADMIN"},
+		"the local principal, as reviewer": {local(), approve, &planv1.ApprovePlanRequest{}, "REVIEWER"},
+		"a caller without a role":          {Principal{ID: "a", Partners: []string{"contoso"}}, get, plan("contoso"), "ROLE_MISSING"},
+		"a partner of two":                 {Principal{Roles: []authv1.Role{admin}, Partners: []string{"a", "b"}}, get, plan("b"), "BILLING_ADMIN"},
+		"a partner's user of no partner":   {Principal{Roles: []authv1.Role{admin}}, get, plan("contoso"), "NOT_FOUND"},
+		"an auditor who is a partner's, too": {
+			Principal{Roles: []authv1.Role{admin, auditor}, Partners: []string{"contoso"}}, get, plan("fabrikam"), "AUDITOR",
+		},
+		"path tricks":             {Principal{Roles: []authv1.Role{admin}, Partners: []string{"contoso"}}, get, plan("contoso/../fabrikam"), "BILLING_ADMIN"},
+		"path tricks, escaped":    {Principal{Roles: []authv1.Role{admin}, Partners: []string{"contoso"}}, get, plan("contoso%2f..%2ffabrikam"), "NOT_FOUND"},
+		"another alphabet":        {Principal{Roles: []authv1.Role{admin}, Partners: []string{"contoso"}}, get, plan("cоntoso"), "NOT_FOUND"},
+		"NUL":                     {Principal{Roles: []authv1.Role{admin}, Partners: []string{"contoso"}}, get, plan("contoso\x00"), "NOT_FOUND"},
+		"no method of the server": {local(), "/incentives.plan.v1.PlanService/Nothing", plan("a"), "NOT_FOUND"},
+		"a run, by a partner": {
+			Principal{Roles: []authv1.Role{admin}, Partners: []string{"contoso"}}, run, &payoutv1.GetPayoutRunRequest{Name: "programs/azure/payoutRuns/2026-05-15"}, "NOT_FOUND",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			ctx, err := guardFor(t, test.who).admit(t.Context(), test.method, test.request)
+			got := fault.ReasonOf(err)
+			if err == nil {
+				got = From(ctx).Role.String()
+			}
+			if got != test.want {
+				t.Errorf("%s (%v), want %s", got, err, test.want)
+			}
+		})
+	}
+}
+
+// What no guard has admitted sees nothing.
+func TestFromNobody(t *testing.T) {
+	if a := From(t.Context()); a.SeesPartner("contoso") || !a.Bound() || a.Local {
+		t.Errorf("a context that nobody has admitted has %+v", a)
+	}
+}
+
+func TestAmong(t *testing.T) {
+	bound := func(partners ...string) Access {
+		return Access{Principal: Principal{Partners: partners}, Role: authv1.Role_GLOBAL_ADMIN}
+	}
+	auditor := Access{Role: authv1.Role_AUDITOR}
+	for _, test := range []struct {
+		access      Access
+		asked, want string
+		wrong       int
+	}{
+		{auditor, "", "", 0},
+		{auditor, "contoso", "contoso", 0},
+		{bound("contoso"), "", "contoso", 0},
+		{bound("contoso"), "contoso", "contoso", 0},
+		{bound("a", "b"), "", "-", 1},
+		{bound(), "", "-", 1},
+	} {
+		var v fault.Violations
+		if got := test.access.Among(&v, "parent", test.asked); got != test.want || len(v.List()) != test.wrong {
+			t.Errorf("%v of %q: %q, %v; want %q", test.access.Partners, test.asked, got, v.List(), test.want)
+		}
+	}
+}
+
+// A service with a method that has no policy does not start.
+func TestNoPolicy(t *testing.T) {
+	health := grpc_health_v1.File_grpc_health_v1_health_proto.Services().ByName("Health")
+	if _, err := policyOf(health.Methods().ByName("Check")); err == nil || !strings.Contains(err.Error(), "grpc.health.v1.Health.Check") {
+		t.Errorf("a method without a policy: %v; want an error that names it", err)
+	}
+	unknown := grpc.NewServer()
+	unknown.RegisterService(&grpc.ServiceDesc{ServiceName: "nobody.knows.Service"}, nil)
+	if err := (&Guard{}).Protect(unknown); err == nil || !strings.Contains(err.Error(), "nobody.knows.Service") {
+		t.Errorf("a service without a descriptor: %v; want an error that names it", err)
+	}
+	if err := Open().Protect(unknown); err != nil {
+		t.Errorf("a server that is open to all: %v", err)
+	}
+}

@@ -1,0 +1,73 @@
+package auth
+
+import (
+	"context"
+	"slices"
+
+	"github.com/incentives-dev/incentives/internal/fault"
+	authv1 "github.com/incentives-dev/incentives/proto/incentives/auth/v1"
+)
+
+// A Principal is a caller that is known.
+type Principal struct {
+	ID       string        // the subject of its token, or the name in its certificate
+	Roles    []authv1.Role // as the protos name them; PARTNER is none of them
+	Partners []string      // the MPN IDs that its partner-side roles are bound to
+	// Local marks the one principal of a service that knows no identities. It holds
+	// every role, and is partner and owner in one person.
+	Local bool
+}
+
+// local is the principal of a service that knows no identities.
+func local() Principal { return Principal{ID: "local", Local: true} }
+
+// An Access is what a call was admitted as.
+type Access struct {
+	Principal
+
+	// Role is the one by which the call is made, of those that the method's policy names.
+	Role authv1.Role
+}
+
+// isPartner tells whether a role is one of the partner side's, which are bound to MPN IDs.
+func isPartner(r authv1.Role) bool {
+	return r == authv1.Role_INCENTIVES_ADMIN || r == authv1.Role_BILLING_ADMIN || r == authv1.Role_GLOBAL_ADMIN
+}
+
+// Bound tells whether the call is made for the partners of the caller's MPN IDs only.
+func (a Access) Bound() bool { return !a.Local && isPartner(a.Role) }
+
+// SeesPartner tells whether what belongs to a partner exists for the caller. SPEC §5.
+func (a Access) SeesPartner(partner string) bool {
+	return !a.Bound() || slices.Contains(a.Partners, partner)
+}
+
+// Among returns which partner to list where a caller asks for one, or for all of them, which is "". One that is bound to
+// partners gets its own in place of all; where it has several, it has to say which.
+func (a Access) Among(v *fault.Violations, path, partner string) string {
+	switch {
+	case partner != "" || !a.Bound():
+		return partner
+	case len(a.Partners) == 1:
+		return a.Partners[0]
+	}
+	v.Add(path, "PARTNER_NOT_NAMED", "stands for all partners, and the caller is bound to %d: one of them has to be named", len(a.Partners))
+	return "-" // no partner's id
+}
+
+type accessKey struct{}
+
+// With returns a context whose calls are made with an access.
+func With(ctx context.Context, a Access) context.Context {
+	return context.WithValue(ctx, accessKey{}, a)
+}
+
+// From returns the access that a call was admitted with. Of a context that no service has admitted, it is that of a
+// caller without a name, a role or a partner, who is bound to nothing and so sees nothing.
+func From(ctx context.Context) Access {
+	a, ok := ctx.Value(accessKey{}).(Access)
+	if !ok {
+		return Access{Role: authv1.Role_INCENTIVES_ADMIN} // bound, to no partner
+	}
+	return a
+}

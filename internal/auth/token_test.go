@@ -1,0 +1,203 @@
+package auth
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"log/slog"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+	"google.golang.org/grpc/metadata"
+
+	"github.com/incentives-dev/incentives/internal/auth/authtest"
+	"github.com/incentives-dev/incentives/internal/fault"
+	authv1 "github.com/incentives-dev/incentives/proto/incentives/auth/v1"
+)
+
+var now = time.Date(2026, time.May, 14, 12, 0, 0, 0, time.UTC)
+
+// A service that takes the provider's tokens.
+type service struct {
+	*Guard
+	log  bytes.Buffer
+	time time.Time
+}
+
+func newService(t *testing.T, issuer string) *service {
+	t.Helper()
+	s := &service{time: now}
+	settings := Settings{
+		OIDCIssuer: issuer, OIDCAudience: "incentives", OIDCRolesClaim: "roles", OIDCPartnersClaim: "mpn_ids",
+		Clock: func() time.Time { return s.time }, Internal: "between-us",
+	}
+	if err := settings.Check("10.0.0.5:9001"); err != nil {
+		t.Fatal(err)
+	}
+	var err error
+	if s.Guard, err = settings.Guard(slog.New(slog.NewTextHandler(&s.log, nil)), OwnPartners); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// with is the context of a call with headers.
+func with(authorization ...string) context.Context {
+	return metadata.NewIncomingContext(context.Background(), metadata.MD{"authorization": authorization})
+}
+
+func (s *service) wantKnown(t *testing.T, what, token string) {
+	t.Helper()
+	if _, err := s.identify(with("Bearer " + token)); err != nil {
+		t.Errorf("%s: %v\n%s", what, err, s.log.String())
+	}
+}
+
+func (s *service) wantReason(t *testing.T, what, reason string, authorization ...string) {
+	t.Helper()
+	who, err := s.identify(with(authorization...))
+	if fault.ReasonOf(err) != reason {
+		t.Errorf("%s: %+v, %v; want %s", what, who, err, reason)
+	}
+}
+
+func TestToken(t *testing.T) {
+	p := authtest.New(t)
+	s := newService(t, p.URL)
+	who, err := s.identify(with("bearer " + p.Token(t, now, nil)))
+	if err != nil || who.ID != "ann" || !slices.Equal(who.Roles, []authv1.Role{authv1.Role_BILLING_ADMIN}) || !slices.Equal(who.Partners, []string{"contoso", "fabrikam"}) {
+		t.Errorf("the holder of a token is %+v, %v", who, err)
+	}
+	s.wantKnown(t, "for several audiences", p.Token(t, now, authtest.Claims{"aud": []string{"other", "incentives"}}))
+	s.wantKnown(t, "expired within what clocks may differ by", p.Token(t, now, authtest.Claims{"exp": now.Add(-20 * time.Second).Unix()}))
+	if who, err := s.identify(with("Bearer between-us")); err != nil || !slices.Equal(who.Roles, []authv1.Role{authv1.Role_AUDITOR}) {
+		t.Errorf("another part of the process is %+v, %v", who, err)
+	}
+}
+
+func TestBadTokens(t *testing.T) {
+	p, stranger := authtest.New(t), authtest.New(t)
+	s := newService(t, p.URL)
+	unsigned := func(header string) string {
+		payload, err := json.Marshal(p.Claims(now, nil))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return base64.RawURLEncoding.EncodeToString([]byte(header)) + "." + base64.RawURLEncoding.EncodeToString(payload) + "."
+	}
+	good := p.Token(t, now, nil)
+	key := p.Key()
+	public, err := key.Public().MarshalJSON()
+	if err != nil {
+		t.Fatal(err)
+	}
+	head, rest, _ := strings.Cut(good, ".")
+	body, signature, _ := strings.Cut(rest, ".")
+	other, err := json.Marshal(p.Claims(now, authtest.Claims{"sub": "eve"}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for what, token := range map[string]string{
+		"expired":                            p.Token(t, now, authtest.Claims{"exp": now.Add(-time.Minute).Unix()}),
+		"not valid yet":                      p.Token(t, now, authtest.Claims{"nbf": now.Add(time.Hour).Unix()}),
+		"of another audience":                p.Token(t, now, authtest.Claims{"aud": "payroll"}),
+		"of no audience":                     p.Token(t, now, authtest.Claims{"aud": nil}),
+		"of another issuer, by its name":     p.Token(t, now, authtest.Claims{"iss": stranger.URL}),
+		"of another issuer":                  stranger.Token(t, now, nil),
+		"of another issuer, in this name":    authtest.Sign(t, jose.SigningKey{Algorithm: jose.RS256, Key: stranger.Key()}, p.Claims(now, nil)),
+		"with nobody as its subject":         p.Token(t, now, authtest.Claims{"sub": ""}),
+		"unsigned":                           unsigned(`{"alg":"none"}`),
+		"unsigned, in other letters":         unsigned(`{"alg":"nOnE"}`),
+		"signed with the public key as text": authtest.Sign(t, jose.SigningKey{Algorithm: jose.HS256, Key: public}, p.Claims(now, nil)),
+		"changed after it was signed":        head + "." + base64.RawURLEncoding.EncodeToString(other) + "." + signature,
+		"cut off":                            head + "." + body,
+		"no token":                           "x",
+		"the internal one of another":        "between-them",
+		"the internal one, and more":         "between-us-",
+	} {
+		s.wantReason(t, "a token "+what, "UNAUTHENTICATED", "Bearer "+token)
+	}
+	s.wantReason(t, "no credentials", "UNAUTHENTICATED")
+	s.wantReason(t, "a token twice", "UNAUTHENTICATED", "Bearer "+good, "Bearer "+good)
+	s.wantReason(t, "two tokens in one header", "UNAUTHENTICATED", "Bearer "+good+", Bearer "+good)
+	s.wantReason(t, "another kind of credentials", "UNAUTHENTICATED", "Basic "+good)
+	s.wantReason(t, "no kind of credentials", "UNAUTHENTICATED", good)
+	s.wantReason(t, "an empty token", "UNAUTHENTICATED", "Bearer ")
+	s.wantKnown(t, "a good one after them all", good)
+	for _, secret := range []string{good, signature, body} {
+		if strings.Contains(s.log.String(), secret) {
+			t.Error("a part of a token is in the log")
+		}
+	}
+}
+
+func TestKeysAreRotated(t *testing.T) {
+	p := authtest.New(t)
+	s := newService(t, p.URL)
+	before := p.Token(t, now, authtest.Claims{"exp": now.Add(24 * time.Hour).Unix()})
+	s.wantKnown(t, "by the first key", before)
+	p.Rotate(t)
+	after := p.Token(t, now, authtest.Claims{"exp": now.Add(24 * time.Hour).Unix()})
+	s.time = s.time.Add(askEvery)
+	s.wantKnown(t, "by the new key, at once", after)
+	s.wantReason(t, "by the key that was given up", "UNAUTHENTICATED", "Bearer "+before)
+
+	p.Rotate(t)
+	s.time = s.time.Add(keysLast)
+	s.wantKnown(t, "by a key of a minute ago, while the issuer is asked", after)
+	for deadline := time.Now().Add(5 * time.Second); ; {
+		if _, err := s.identify(with("Bearer " + after)); err != nil {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("a key that the issuer has given up is still taken")
+		}
+	}
+}
+
+// An issuer is not asked again for every token of a stranger.
+func TestKeysAreNotAskedForByStrangers(t *testing.T) {
+	p, stranger := authtest.New(t), authtest.New(t)
+	s := newService(t, p.URL)
+	forged := authtest.Sign(t, jose.SigningKey{Algorithm: jose.RS256, Key: stranger.Key()}, p.Claims(now, nil))
+	for range 100 {
+		s.wantReason(t, "a forged token", "UNAUTHENTICATED", "Bearer "+forged)
+	}
+	if p.Asked() != 1 {
+		t.Errorf("the issuer was asked for its keys %d times, want once", p.Asked())
+	}
+}
+
+func TestIssuerIsOut(t *testing.T) {
+	p := authtest.New(t)
+	p.SetDown(true)
+	s := newService(t, p.URL)
+	token := p.Token(t, now, authtest.Claims{"exp": now.Add(24 * time.Hour).Unix()})
+	s.wantReason(t, "before it was ever reached", "ISSUER_UNAVAILABLE", "Bearer "+token)
+	p.SetDown(false)
+	s.wantReason(t, "at once again", "ISSUER_UNAVAILABLE", "Bearer "+token)
+	s.time = s.time.Add(discoverEvery)
+	s.wantKnown(t, "when it is back", token)
+	p.SetDown(true)
+	s.time = s.time.Add(keysLast)
+	s.wantKnown(t, "out again, with keys that are known", token)
+	s.time = s.time.Add(keysKept)
+	s.wantReason(t, "out for long", "ISSUER_UNAVAILABLE", "Bearer "+token)
+}
+
+func TestClaims(t *testing.T) {
+	all := map[string]any{
+		"realm_access": map[string]any{"roles": []any{"AUDITOR", 7, "REVIEWER"}}, "a.b": "dotted", "a": map[string]any{"b": "nested"}, "n": 7,
+	}
+	for name, want := range map[string][]string{
+		"realm_access.roles": {"AUDITOR", "REVIEWER"}, "a.b": {"dotted"}, "n": nil, "n.m": nil, "missing": nil, "realm_access": nil,
+	} {
+		if got := words(claimOf(all, name)); !slices.Equal(got, want) {
+			t.Errorf("the claim %s holds %q, want %q", name, got, want)
+		}
+	}
+}
