@@ -118,19 +118,17 @@ func (c Settings) Guard(log *slog.Logger, sees Sees) (*Guard, error) {
 	}
 	var tokens *issuer
 	if c.OIDCIssuer != "" {
-		tokens = &issuer{
-			url: c.OIDCIssuer, audience: c.OIDCAudience, rolesClaim: c.OIDCRolesClaim, partnersClaim: c.OIDCPartnersClaim, log: log, clock: c.Clock,
-		}
+		tokens = newIssuer(c, log)
 	}
-	g.identify = func(ctx context.Context) (Principal, error) {
+	g.identify = func(ctx context.Context, mayWait bool) (Principal, error) {
 		token, err := bearer(ctx)
 		switch {
 		case err != nil:
 			return Principal{}, err
 		case token != "" && c.Internal != "" && subtle.ConstantTimeCompare([]byte(token), []byte(c.Internal)) == 1:
-			return Principal{ID: "internal", Roles: []authv1.Role{authv1.Role_AUDITOR}}, nil
+			return Principal{ID: "internal", Roles: []authv1.Role{authv1.Role_AUDITOR}, Internal: true}, nil
 		case token != "" && tokens != nil: // decides alone, whatever certificate there is
-			return tokens.principal(ctx, token)
+			return tokens.principal(ctx, token, mayWait)
 		case token != "":
 			return Principal{}, unknown()
 		}
@@ -146,7 +144,7 @@ func (c Settings) Guard(log *slog.Logger, sees Sees) (*Guard, error) {
 
 // identifyLocal takes everybody on this machine for the local principal. Who comes through the gateway of this machine from
 // another one is not on it.
-func identifyLocal(ctx context.Context) (Principal, error) {
+func identifyLocal(ctx context.Context, _ bool) (Principal, error) {
 	md, _ := metadata.FromIncomingContext(ctx)
 	for _, forwarded := range md.Get("x-forwarded-for") {
 		for address := range strings.SplitSeq(forwarded, ",") {

@@ -2,6 +2,7 @@ package auth
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"slices"
 	"strings"
@@ -16,6 +17,7 @@ import (
 type Guard struct {
 	open     bool
 	identify identify
+	limit    Limit
 	policies map[string]policy // by full method name
 	log      *slog.Logger
 	// sees tells whether what a name stands for exists for a caller that is bound to partners, who is bound to that of the name
@@ -31,8 +33,46 @@ func OwnPartners(_ context.Context, _ Access, name string) (bool, error) {
 	return strings.HasPrefix(name, "partners/"), nil
 }
 
-// An identify says who makes a call; UNAUTHENTICATED where that is not known.
-type identify func(ctx context.Context) (Principal, error)
+// An identify says who makes a call; UNAUTHENTICATED where that is not known. One that may not wait is errUndecided where the
+// issuer of tokens would have to be asked.
+type identify func(ctx context.Context, mayWait bool) (Principal, error)
+
+var errUndecided = errors.New("the issuer of tokens has to be asked")
+
+// A Limit admits one more call of a caller that is known; release has to be called when it is over.
+type Limit func(ctx context.Context, caller string) (release func(), err error)
+
+// Limit has a limit hold for all calls that are made from now on.
+func (g *Guard) Limit(l Limit) { g.limit = l }
+
+type callerKey struct{}
+
+// Tap looks at who makes a call when its headers are there, before anything is read of a message: what a stranger sends
+// takes no memory. It does not wait for anything; whom it cannot decide on, Unary or Stream does.
+func (g *Guard) Tap(ctx context.Context, method string) (context.Context, error) {
+	if g.open || slices.Contains(open, serviceOf(method)) {
+		return ctx, nil
+	}
+	who, err := g.identify(ctx, false)
+	switch {
+	case errors.Is(err, errUndecided):
+		return ctx, nil
+	case err != nil:
+		return nil, err
+	}
+	return context.WithValue(ctx, callerKey{}, who), nil
+}
+
+// Caller returns who makes a call, as far as Tap knows; ok is false where it does not.
+func Caller(ctx context.Context) (who Principal, ok bool) {
+	who, ok = ctx.Value(callerKey{}).(Principal)
+	return who, ok
+}
+
+func serviceOf(method string) string {
+	service, _, _ := strings.Cut(strings.TrimPrefix(method, "/"), "/")
+	return service
+}
 
 // Open is a guard that lets everybody call everything: of a server that has nothing to guard.
 func Open() *Guard { return &Guard{open: true} }
@@ -45,16 +85,33 @@ func (g *Guard) Protect(server *grpc.Server) (err error) {
 	return err
 }
 
-// admit admits a call to a method, about what a request names.
-func (g *Guard) admit(ctx context.Context, method string, request any) (context.Context, error) {
-	service, _, _ := strings.Cut(strings.TrimPrefix(method, "/"), "/")
+// enter identifies the caller and counts its call, then admits it. When the call is over, release has to be called.
+func (g *Guard) enter(ctx context.Context, method string, request any) (admitted context.Context, release func(), err error) {
+	service := serviceOf(method)
 	if g.open || slices.Contains(open, service) {
-		return ctx, nil
+		return ctx, func() {}, nil
 	}
-	who, err := g.identify(ctx)
-	if err != nil {
-		return nil, err
+	who, ok := Caller(ctx)
+	if !ok {
+		if who, err = g.identify(ctx, true); err != nil {
+			return nil, nil, err
+		}
 	}
+	release = func() {}
+	if g.limit != nil && !who.Local && !who.Internal {
+		if release, err = g.limit(ctx, who.ID); err != nil {
+			return nil, nil, err
+		}
+	}
+	if admitted, err = g.admit(ctx, service, method, who, request); err != nil {
+		release()
+		return nil, nil, err
+	}
+	return admitted, release, nil
+}
+
+// admit admits a call of a caller to a method, about what a request names.
+func (g *Guard) admit(ctx context.Context, service, method string, who Principal, request any) (context.Context, error) {
 	if slices.Contains(forKnown, service) {
 		if !who.Local && len(who.Roles) == 0 {
 			return nil, denied()
@@ -78,19 +135,21 @@ func (g *Guard) admit(ctx context.Context, method string, request any) (context.
 
 // Unary is the interceptor of calls.
 func (g *Guard) Unary(ctx context.Context, request any, info *grpc.UnaryServerInfo, handle grpc.UnaryHandler) (any, error) {
-	ctx, err := g.admit(ctx, info.FullMethod, request)
+	ctx, release, err := g.enter(ctx, info.FullMethod, request)
 	if err != nil {
 		return nil, err
 	}
+	defer release()
 	return handle(ctx, request)
 }
 
 // Stream is the interceptor of streams. No stream is about what only some partners may see; see policyOf.
 func (g *Guard) Stream(server any, stream grpc.ServerStream, info *grpc.StreamServerInfo, handle grpc.StreamHandler) error {
-	ctx, err := g.admit(stream.Context(), info.FullMethod, nil)
+	ctx, release, err := g.enter(stream.Context(), info.FullMethod, nil)
 	if err != nil {
 		return err
 	}
+	defer release()
 	return handle(server, admitted{stream, ctx})
 }
 

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"reflect"
 	"sync"
 	"time"
 
@@ -26,8 +27,14 @@ const (
 	mostKeys = 1 << 20
 )
 
-// An unreadKey has a context's place for why the issuer's keys can't be read: then nothing can be said about a token.
-type unreadKey struct{}
+// A verification is how one goes on: what the verifier of tokens does not pass on.
+type verification struct {
+	mayWait    bool  // for the issuer
+	unread     error // why the issuer's keys can't be read: then nothing can be said about a token
+	generation int   // of the keys by which it was verified
+}
+
+type verificationKey struct{}
 
 // keys are an issuer's public keys. The verifier of tokens asks them, by oidc.KeySet, whether a signature is the issuer's.
 //
@@ -45,6 +52,15 @@ type keys struct {
 	asked   time.Time     // when the issuer was last asked
 	asking  chan struct{} // closed when it has answered; nil while it is not asked
 	failure error         // of the last time
+	changes int           // of set
+}
+
+// current returns how often the keys have changed, and whether they can be relied on; they are read again when it is time to.
+func (k *keys) current(ctx context.Context) (generation int, ok bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.freshen(ctx, false)
+	return k.changes, k.clock().Sub(k.read) < keysKept
 }
 
 // VerifySignature returns what a token holds, if its signature is the issuer's.
@@ -57,14 +73,16 @@ func (k *keys) VerifySignature(ctx context.Context, token string) ([]byte, error
 		return nil, fmt.Errorf("it has %d signatures", len(signed.Signatures))
 	}
 	id := signed.Signatures[0].Header.KeyID
-	known, err := k.get(ctx, id)
+	progress, ok := ctx.Value(verificationKey{}).(*verification)
+	if !ok {
+		progress = &verification{mayWait: true}
+	}
+	known, generation, err := k.get(ctx, id, progress.mayWait)
 	if err != nil {
-		// The verifier hands on what an error says, and not the error.
-		if unread, ok := ctx.Value(unreadKey{}).(*error); ok {
-			*unread = err
-		}
+		progress.unread = err // for the verifier hands on what an error says, and not the error
 		return nil, err
 	}
+	progress.generation = generation
 	for i := range known {
 		if payload, err := signed.Verify(&known[i]); err == nil {
 			return payload, nil
@@ -73,42 +91,50 @@ func (k *keys) VerifySignature(ctx context.Context, token string) ([]byte, error
 	return nil, errors.New("its signature is by no key of the issuer's")
 }
 
-// get returns the keys with an id, or all where it is "". It waits for the issuer only where it has none.
-func (k *keys) get(ctx context.Context, id string) ([]jose.JSONWebKey, error) {
-	found, asking, err := k.held(ctx, id)
+// get returns the keys with an id, or all where it is "". It waits for the issuer only where it has none, and may.
+func (k *keys) get(ctx context.Context, id string, mayWait bool) (found []jose.JSONWebKey, generation int, err error) {
+	found, generation, asking, err := k.held(ctx, id)
 	if len(found) > 0 || asking == nil {
-		return found, err
+		return found, generation, err
+	}
+	if !mayWait {
+		return nil, 0, errUndecided
 	}
 	select {
 	case <-asking:
 	case <-ctx.Done():
-		return nil, ctx.Err()
+		return nil, 0, ctx.Err()
 	}
-	found, _, err = k.held(ctx, id)
-	return found, err
+	found, generation, _, err = k.held(ctx, id)
+	return found, generation, err
 }
 
 // held returns the keys with an id that are known, and asks the issuer in the background where it is time to: asking is closed
 // when it has answered.
-func (k *keys) held(ctx context.Context, id string) (found []jose.JSONWebKey, asking chan struct{}, err error) {
+func (k *keys) held(ctx context.Context, id string) (found []jose.JSONWebKey, generation int, asking chan struct{}, err error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	now := k.clock()
-	if now.Sub(k.read) < keysKept {
+	if k.clock().Sub(k.read) < keysKept {
 		found = k.set.Key(id)
 		if id == "" {
 			found = k.set.Keys
 		}
 	}
-	wanted := len(found) == 0 || now.Sub(k.read) >= keysLast
+	k.freshen(ctx, len(found) == 0)
+	if len(found) == 0 {
+		err = k.failure
+	}
+	return found, k.changes, k.asking, err
+}
+
+// freshen asks the issuer where its keys are old, or one is missing, and it has not just been asked. It is called with k locked.
+func (k *keys) freshen(ctx context.Context, missing bool) {
+	now := k.clock()
+	wanted := missing || now.Sub(k.read) >= keysLast
 	if wanted && k.asking == nil && (k.asked.IsZero() || now.Sub(k.asked) >= askEvery) {
 		k.asked, k.asking = now, make(chan struct{})
 		go k.refresh(context.WithoutCancel(ctx))
 	}
-	if len(found) == 0 {
-		err = k.failure
-	}
-	return found, k.asking, err
 }
 
 // refresh reads the keys and lets those go on that wait for them.
@@ -117,6 +143,9 @@ func (k *keys) refresh(ctx context.Context) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.failure = err; err == nil {
+		if !reflect.DeepEqual(set, k.set) {
+			k.changes++
+		}
 		k.set, k.read = set, k.clock()
 	}
 	close(k.asking)

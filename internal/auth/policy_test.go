@@ -81,7 +81,7 @@ func guardFor(t *testing.T, who Principal) *Guard {
 	t.Helper()
 	g := &Guard{
 		log:      slog.New(slog.DiscardHandler),
-		identify: func(context.Context) (Principal, error) { return who, nil },
+		identify: func(context.Context, bool) (Principal, error) { return who, nil },
 		sees: func(_ context.Context, _ Access, name string) (bool, error) {
 			return strings.HasPrefix(name, "partners/") || strings.HasPrefix(name, "programs/azure"), nil
 		},
@@ -136,7 +136,7 @@ func TestEveryMethodAndRole(t *testing.T) {
 					}
 					who := Principal{ID: "someone", Roles: []authv1.Role{authv1.Role(role)}, Partners: []string{"contoso"}}
 					request, named := about(t, service.Methods().ByName(protoreflect.Name(method.Name)), partner, program)
-					ctx, err := guardFor(t, who).admit(t.Context(), "/"+name+"/"+method.Name, request)
+					ctx, _, err := guardFor(t, who).enter(t.Context(), "/"+name+"/"+method.Name, request)
 					got := "may"
 					if err != nil {
 						got = fault.ReasonOf(err)
@@ -185,7 +185,7 @@ func TestAdmitted(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			ctx, err := guardFor(t, test.who).admit(t.Context(), test.method, test.request)
+			ctx, _, err := guardFor(t, test.who).enter(t.Context(), test.method, test.request)
 			got := fault.ReasonOf(err)
 			if err == nil {
 				got = From(ctx).Role.String()

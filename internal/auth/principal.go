@@ -16,6 +16,8 @@ type Principal struct {
 	// Local marks the one principal of a service that knows no identities. It holds
 	// every role, and is partner and owner in one person.
 	Local bool
+	// Internal marks another part of the same process, which is not limited in how much it calls.
+	Internal bool
 }
 
 // local is the principal of a service that knows no identities.

@@ -2,16 +2,19 @@ package auth
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"log/slog"
 	"net/http"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/coreos/go-oidc/v3/oidc"
 	"github.com/go-jose/go-jose/v4"
+	lru "github.com/hashicorp/golang-lru/v2"
 	"google.golang.org/grpc/metadata"
 
 	"github.com/incentives-dev/incentives/internal/clock"
@@ -54,24 +57,60 @@ type issuer struct {
 	rolesClaim, partnersClaim string
 	log                       *slog.Logger
 	clock                     clock.Clock
+	verified                  *lru.Cache[[sha256.Size]byte, verified] // by the hash of the token
+	strangers                 *strangers
 
-	mu       sync.Mutex
-	verifier *oidc.IDTokenVerifier // nil until the issuer was reached
-	asked    time.Time
+	reached atomic.Pointer[reached] // nil until the issuer was
+	mu      sync.Mutex              // of who asks it
+	asked   time.Time
 }
 
-// reach returns the verifier, discovering the issuer if that has not been done. UNAVAILABLE while it is out.
-func (i *issuer) reach(ctx context.Context) (*oidc.IDTokenVerifier, error) {
+// reached is what is known of an issuer.
+type reached struct {
+	keys     *keys
+	verifier *oidc.IDTokenVerifier
+}
+
+// A verified token is not verified again until it expires, or the issuer's keys change.
+type verified struct {
+	who        Principal
+	expires    time.Time
+	generation int // of the issuer's keys
+}
+
+// mostVerified is how many tokens are remembered: of some hundred bytes each.
+const mostVerified = 20_000
+
+func newIssuer(c Settings, log *slog.Logger) *issuer {
+	remembered, err := lru.New[[sha256.Size]byte, verified](mostVerified)
+	if err != nil {
+		panic(err) //nolint:forbidigo // the size is a constant above 0
+	}
+	return &issuer{
+		url: c.OIDCIssuer, audience: c.OIDCAudience, rolesClaim: c.OIDCRolesClaim, partnersClaim: c.OIDCPartnersClaim, log: log, clock: c.Clock,
+		verified: remembered, strangers: newStrangers(c.Clock),
+	}
+}
+
+// reach returns the verifier and its keys, discovering the issuer if that has not been done. UNAVAILABLE while it is out.
+func (i *issuer) reach(ctx context.Context, mayWait bool) (*reached, error) {
+	if to := i.reached.Load(); to != nil {
+		return to, nil
+	}
+	if !mayWait {
+		return nil, errUndecided
+	}
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	if i.verifier != nil {
-		return i.verifier, nil
+	if to := i.reached.Load(); to != nil {
+		return to, nil
 	}
 	if now := i.clock(); i.asked.IsZero() || now.Sub(i.asked) >= discoverEvery {
 		i.asked = now
-		err := i.discover(ctx)
+		to, err := i.discover(ctx)
 		if err == nil {
-			return i.verifier, nil
+			i.reached.Store(to)
+			return to, nil
 		}
 		i.log.WarnContext(ctx, "the issuer of tokens can't be reached", "issuer", i.url, "error", err)
 	}
@@ -82,18 +121,18 @@ func issuerOut() error {
 	return fault.New(fault.Unavailable, "ISSUER_UNAVAILABLE", "the issuer of tokens can't be reached")
 }
 
-func (i *issuer) discover(ctx context.Context) error {
+func (i *issuer) discover(ctx context.Context) (*reached, error) {
 	client := &http.Client{Timeout: issuerPatience}
 	provider, err := oidc.NewProvider(oidc.ClientContext(context.WithoutCancel(ctx), client), i.url)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	var found struct {
 		Keys       string   `json:"jwks_uri"`
 		Algorithms []string `json:"id_token_signing_alg_values_supported"`
 	}
 	if err := provider.Claims(&found); err != nil {
-		return err
+		return nil, err
 	}
 	set := &keys{url: found.Keys, client: client, clock: i.clock}
 	var algorithms []string
@@ -103,12 +142,11 @@ func (i *issuer) discover(ctx context.Context) error {
 		}
 	}
 	if len(algorithms) == 0 {
-		return errors.New("it signs by no algorithm that is taken")
+		return nil, errors.New("it signs by no algorithm that is taken")
 	}
-	i.verifier = oidc.NewVerifier(i.url, set, &oidc.Config{
+	return &reached{keys: set, verifier: oidc.NewVerifier(i.url, set, &oidc.Config{
 		ClientID: i.audience, SupportedSigningAlgs: algorithms, Now: func() time.Time { return i.clock().Add(-skew) },
-	})
-	return nil
+	})}, nil
 }
 
 // asymmetric are the algorithms by which a token may be signed: none of them by a secret that the service would share.
@@ -117,29 +155,50 @@ var asymmetric = []jose.SignatureAlgorithm{
 }
 
 // principal returns who a token was issued to. UNAUTHENTICATED where it is not the issuer's, not for this audience, or expired.
-func (i *issuer) principal(ctx context.Context, token string) (Principal, error) {
-	verifier, err := i.reach(ctx)
+func (i *issuer) principal(ctx context.Context, token string, mayWait bool) (Principal, error) {
+	to, err := i.reach(ctx, mayWait)
 	if err != nil {
 		return Principal{}, err
 	}
-	var verified *oidc.IDToken
-	var unread error
-	verified, err = verifier.Verify(context.WithValue(ctx, unreadKey{}, &unread), token)
-	if unread != nil {
-		i.log.WarnContext(ctx, "the issuer's keys can't be read", "issuer", i.url, "error", unread)
+	hash := sha256.Sum256([]byte(token))
+	generation, current := to.keys.current(ctx)
+	if known, ok := i.verified.Get(hash); ok && current && known.generation == generation && i.clock().Add(-skew).Before(known.expires) {
+		return known.who, nil
+	}
+	from := Source(ctx)
+	if err := i.strangers.check(from); err != nil {
+		return Principal{}, err
+	}
+	progress := &verification{mayWait: mayWait}
+	idToken, err := to.verifier.Verify(context.WithValue(ctx, verificationKey{}, progress), token)
+	switch {
+	case errors.Is(progress.unread, errUndecided):
+		return Principal{}, errUndecided
+	case progress.unread != nil:
+		i.log.WarnContext(ctx, "the issuer's keys can't be read", "issuer", i.url, "error", progress.unread)
 		return Principal{}, issuerOut()
-	}
-	if err != nil {
+	case err != nil:
+		i.strangers.note(from)
 		reason := err.Error()
-		i.log.InfoContext(ctx, "a token was refused", "reason", reason[:min(len(reason), longestReason)])
+		i.log.DebugContext(ctx, "a token was refused", "reason", reason[:min(len(reason), longestReason)])
 		return Principal{}, unknown()
 	}
+	who, err := i.holder(idToken)
+	if err != nil {
+		i.strangers.note(from)
+		return Principal{}, err
+	}
+	i.verified.Add(hash, verified{who: who, expires: idToken.Expiry, generation: progress.generation})
+	return who, nil
+}
+
+// holder returns who a token that has been verified was issued to.
+func (i *issuer) holder(token *oidc.IDToken) (Principal, error) {
 	var claims map[string]any
-	if err := verified.Claims(&claims); err != nil || verified.Subject == "" {
-		i.log.InfoContext(ctx, "a token was refused", "reason", "it names no subject")
+	if err := token.Claims(&claims); err != nil || token.Subject == "" {
 		return Principal{}, unknown()
 	}
-	who := Principal{ID: verified.Subject}
+	who := Principal{ID: token.Subject}
 	for _, partner := range words(claimOf(claims, i.partnersClaim)) {
 		if partner != "-" && !strings.Contains(partner, "/") { // those are no MPN IDs
 			who.Partners = append(who.Partners, partner)

@@ -52,14 +52,14 @@ func with(authorization ...string) context.Context {
 
 func (s *service) wantKnown(t *testing.T, what, token string) {
 	t.Helper()
-	if _, err := s.identify(with("Bearer " + token)); err != nil {
+	if _, err := s.identify(with("Bearer " + token), true); err != nil {
 		t.Errorf("%s: %v\n%s", what, err, s.log.String())
 	}
 }
 
 func (s *service) wantReason(t *testing.T, what, reason string, authorization ...string) {
 	t.Helper()
-	who, err := s.identify(with(authorization...))
+	who, err := s.identify(with(authorization...), true)
 	if fault.ReasonOf(err) != reason {
 		t.Errorf("%s: %+v, %v; want %s", what, who, err, reason)
 	}
@@ -68,13 +68,13 @@ func (s *service) wantReason(t *testing.T, what, reason string, authorization ..
 func TestToken(t *testing.T) {
 	p := authtest.New(t)
 	s := newService(t, p.URL)
-	who, err := s.identify(with("bearer " + p.Token(t, now, nil)))
+	who, err := s.identify(with("bearer " + p.Token(t, now, nil)), true)
 	if err != nil || who.ID != "ann" || !slices.Equal(who.Roles, []authv1.Role{authv1.Role_BILLING_ADMIN}) || !slices.Equal(who.Partners, []string{"contoso", "fabrikam"}) {
 		t.Errorf("the holder of a token is %+v, %v", who, err)
 	}
 	s.wantKnown(t, "for several audiences", p.Token(t, now, authtest.Claims{"aud": []string{"other", "incentives"}}))
 	s.wantKnown(t, "expired within what clocks may differ by", p.Token(t, now, authtest.Claims{"exp": now.Add(-20 * time.Second).Unix()}))
-	if who, err := s.identify(with("Bearer between-us")); err != nil || !slices.Equal(who.Roles, []authv1.Role{authv1.Role_AUDITOR}) {
+	if who, err := s.identify(with("Bearer between-us"), true); err != nil || !slices.Equal(who.Roles, []authv1.Role{authv1.Role_AUDITOR}) {
 		t.Errorf("another part of the process is %+v, %v", who, err)
 	}
 }
@@ -150,7 +150,7 @@ func TestKeysAreRotated(t *testing.T) {
 	s.time = s.time.Add(keysLast)
 	s.wantKnown(t, "by a key of a minute ago, while the issuer is asked", after)
 	for deadline := time.Now().Add(5 * time.Second); ; {
-		if _, err := s.identify(with("Bearer " + after)); err != nil {
+		if _, err := s.identify(with("Bearer " + after), true); err != nil {
 			break
 		}
 		if time.Now().After(deadline) {

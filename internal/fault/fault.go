@@ -9,6 +9,7 @@ package fault
 import (
 	"errors"
 	"fmt"
+	"time"
 )
 
 // A Kind says what the caller can do about a refusal.
@@ -38,6 +39,8 @@ type Error struct {
 	Fields []Violation
 	// Details are stable facts for programs, such as {"state": "APPROVED"}.
 	Details map[string]string
+	// RetryAfter is when the same may be asked again, where that is known.
+	RetryAfter time.Duration
 }
 
 // Error returns the message.

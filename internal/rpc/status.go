@@ -94,8 +94,12 @@ func fromFault(e *fault.Error) *status.Status {
 			message += fmt.Sprintf(" (%d more are not listed)", left)
 		}
 	}
-	if code == codes.Unavailable { // and not for what is too much: that has to be sent otherwise
-		details = append(details, &errdetails.RetryInfo{RetryDelay: durationpb.New(retryDelay)})
+	delay := e.RetryAfter
+	if code == codes.Unavailable && delay == 0 { // and not for every Limit: what is too much at once has to be sent otherwise
+		delay = retryDelay
+	}
+	if delay > 0 {
+		details = append(details, &errdetails.RetryInfo{RetryDelay: durationpb.New(delay)})
 	}
 	s, err := status.New(code, message).WithDetails(details...)
 	if err != nil { // a detail that can't be marshalled: its texts are mended, so there is none
@@ -151,6 +155,8 @@ func toFault(kind fault.Kind, s *status.Status) *fault.Error {
 		switch d := detail.(type) {
 		case *errdetails.ErrorInfo:
 			e.Reason, e.Details = d.GetReason(), d.GetMetadata()
+		case *errdetails.RetryInfo:
+			e.RetryAfter = d.GetRetryDelay().AsDuration()
 		case *errdetails.BadRequest:
 			for _, f := range d.GetFieldViolations() {
 				e.Fields = append(e.Fields, fault.Violation{Path: f.GetField(), Reason: f.GetReason(), Message: f.GetDescription()})

@@ -61,6 +61,9 @@ func TestStatus_FaultSurvivesTheCall(t *testing.T) {
 				Details: map[string]string{"state": "APPROVED", "plan": "partners/ä"},
 			}
 			answer = fmt.Errorf("the handler says: %w", want)
+			if test.retried {
+				want.RetryAfter = time.Second
+			}
 			err := server.call(t.Context(), nil)
 			if got := status.Code(err); got != test.code {
 				t.Errorf("kind %d: code %s, want %s", test.kind, got, test.code)

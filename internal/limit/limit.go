@@ -1,0 +1,187 @@
+// Package limit keeps one caller from taking what is there for all: by how many calls it makes a second, and by how many it has
+// in flight.
+package limit
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"math"
+	"sync"
+	"time"
+
+	"github.com/go-redis/redis_rate/v10"
+	lru "github.com/hashicorp/golang-lru/v2"
+	"github.com/redis/go-redis/v9"
+	"golang.org/x/time/rate"
+
+	"github.com/incentives-dev/incentives/internal/clock"
+	"github.com/incentives-dev/incentives/internal/fault"
+)
+
+// Settings are how much one caller may take.
+type Settings struct {
+	RateLimit int `name:"rate-limit" placeholder:"CALLS" default:"1000" help:"Calls a second that a known caller may make for long, twice as many at once; 0 for any number (default ${default})."`
+}
+
+// Check returns what is wrong with the settings, in one line.
+func (s Settings) Check() error {
+	if s.RateLimit < 0 || s.RateLimit > math.MaxInt32 {
+		return errors.New("--rate-limit is a number of calls a second, from 0 (any number) on")
+	}
+	return nil
+}
+
+const (
+	// mostInFlight is how many calls of one caller are worked on at once. A gateway has those of many callers.
+	mostInFlight = 256
+	// mostCallers is how many callers are remembered, those that called last.
+	mostCallers = 10_000
+	// leases is how many times a second an instance asks Redis for a caller that calls as often as it may.
+	leases = 50
+	// sharedPatience is how long Redis has to answer; without an answer, each instance counts for itself for outTime.
+	sharedPatience = 200 * time.Millisecond
+	outTime        = time.Second
+)
+
+// A Limiter knows what each caller has taken. Where its Redis is set, several instances count together.
+type Limiter struct {
+	perSecond int
+	shared    *redis_rate.Limiter // nil where each instance counts for itself
+	prefix    string
+	log       *slog.Logger
+
+	mu      sync.Mutex
+	callers *lru.Cache[string, *caller]
+	out     time.Time // when Redis last did not answer
+	now     clock.Clock
+}
+
+// A caller is what one has taken.
+type caller struct {
+	mu       sync.Mutex
+	own      *rate.Limiter
+	leased   int // calls that Redis has granted, and that were not made yet
+	inFlight int
+}
+
+// Shared is the Redis over which the instances of a service count together; its keys begin with rate: and the prefix.
+type Shared struct {
+	Redis  redis.UniversalClient
+	Prefix string
+}
+
+// New is a limiter by the settings, which have passed Check; shared is nil where there is one instance.
+func New(s Settings, shared *Shared, log *slog.Logger) *Limiter {
+	callers, err := lru.New[string, *caller](mostCallers)
+	if err != nil {
+		panic(err) //nolint:forbidigo // the size is a constant above 0
+	}
+	l := &Limiter{perSecond: s.RateLimit, log: log, callers: callers, now: clock.Real()}
+	if shared != nil && shared.Redis != nil {
+		l.shared, l.prefix = redis_rate.NewLimiter(shared.Redis), shared.Prefix
+	}
+	return l
+}
+
+// Take takes one call of a caller. RESOURCE_EXHAUSTED where it has had its share, with the time until there is more. When the
+// call is over, release has to be called.
+func (l *Limiter) Take(ctx context.Context, name string) (release func(), err error) {
+	c := l.caller(name)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.inFlight >= mostInFlight {
+		return nil, tooMuch("TOO_MANY_CALLS_AT_ONCE", time.Second, "%d calls of this caller are in flight, which is as many as are taken", mostInFlight)
+	}
+	if l.perSecond > 0 {
+		if err := l.count(ctx, name, c); err != nil {
+			return nil, err
+		}
+	}
+	c.inFlight++
+	return func() {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.inFlight--
+	}, nil
+}
+
+func tooMuch(reason string, after time.Duration, format string, args ...any) error {
+	e := fault.New(fault.Limit, reason, format, args...)
+	e.RetryAfter = max(after, time.Millisecond)
+	return e
+}
+
+func (l *Limiter) caller(name string) *caller {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	c, ok := l.callers.Get(name)
+	if !ok {
+		c = &caller{own: rate.NewLimiter(rate.Limit(l.perSecond), 2*l.perSecond)}
+		l.callers.Add(name, c)
+	}
+	return c
+}
+
+// count counts one call, with c locked.
+func (l *Limiter) count(ctx context.Context, name string, c *caller) error {
+	if l.isShared() {
+		granted, after, err := l.lease(ctx, name, c)
+		switch {
+		case err == nil && granted:
+			return nil
+		case err == nil:
+			return l.exceeded(after)
+		case ctx.Err() != nil:
+			return ctx.Err()
+		}
+		l.setOut()
+		l.log.WarnContext(ctx, "each instance counts the calls of a caller for itself: Redis does not answer", "error", err)
+	}
+	reservation := c.own.Reserve()
+	if after := reservation.Delay(); after > 0 {
+		reservation.Cancel()
+		return l.exceeded(after)
+	}
+	return nil
+}
+
+// isShared tells whether Redis is to be asked.
+func (l *Limiter) isShared() bool {
+	if l.shared == nil {
+		return false
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.now().Sub(l.out) >= outTime
+}
+
+func (l *Limiter) setOut() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.out = l.now()
+}
+
+func (l *Limiter) exceeded(after time.Duration) error {
+	return tooMuch("RATE_EXCEEDED", after, "more than the %d calls a second that one caller may make", l.perSecond)
+}
+
+// lease takes a call from those that Redis has granted, and asks for more where there are none left.
+func (l *Limiter) lease(ctx context.Context, name string, c *caller) (granted bool, after time.Duration, err error) {
+	if c.leased == 0 {
+		asked, cancel := context.WithTimeout(ctx, sharedPatience)
+		defer cancel()
+		answer, err := l.shared.AllowAtMost(asked, l.prefix+":"+name, redis_rate.Limit{
+			Rate: l.perSecond, Burst: 2 * l.perSecond, Period: time.Second,
+		}, max(1, l.perSecond/leases))
+		if err != nil {
+			return false, 0, err
+		}
+		if answer.Allowed == 0 {
+			return false, answer.RetryAfter, nil
+		}
+		c.leased = answer.Allowed
+	}
+	c.leased--
+	return true, 0, nil
+}

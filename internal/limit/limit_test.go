@@ -1,0 +1,114 @@
+package limit
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"testing"
+
+	"github.com/incentives-dev/incentives/internal/fault"
+	"github.com/incentives-dev/incentives/internal/store/redistest"
+)
+
+func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
+
+// take makes calls of a caller, and returns how many were taken, and the first refusal.
+func take(t *testing.T, l *Limiter, caller string, calls int) (taken int, refusal error) {
+	t.Helper()
+	for range calls {
+		release, err := l.Take(t.Context(), caller)
+		if err != nil {
+			if refusal == nil {
+				refusal = err
+			}
+			continue
+		}
+		release()
+		taken++
+	}
+	return taken, refusal
+}
+
+// wantShare wants so many calls to have been taken as a burst has, and some more for the time that the test took.
+func wantShare(t *testing.T, what string, taken, burst int, refusal error) {
+	t.Helper()
+	if taken < burst || taken > 2*burst {
+		t.Errorf("%s: %d calls were taken, want about %d", what, taken, burst)
+	}
+	e, ok := errors.AsType[*fault.Error](refusal)
+	if !ok || e.Kind != fault.Limit || e.Reason != "RATE_EXCEEDED" || e.RetryAfter <= 0 {
+		t.Errorf("%s: refused with %#v, want RATE_EXCEEDED and when to come again", what, refusal)
+	}
+}
+
+func TestTake(t *testing.T) {
+	t.Parallel()
+	l := New(Settings{RateLimit: 10}, nil, quiet())
+	taken, refusal := take(t, l, "ann", 1000)
+	wantShare(t, "one caller", taken, 20, refusal)
+	if taken, refusal := take(t, l, "bob", 20); taken != 20 {
+		t.Errorf("another caller, meanwhile: %d of 20 calls were taken: %v", taken, refusal)
+	}
+	if taken, refusal := take(t, New(Settings{}, nil, quiet()), "ann", 10_000); taken != 10_000 {
+		t.Errorf("without a limit: %d of 10,000 calls were taken: %v", taken, refusal)
+	}
+}
+
+func TestTakeAtOnce(t *testing.T) {
+	t.Parallel()
+	l := New(Settings{}, nil, quiet())
+	var held []func()
+	for i := range mostInFlight {
+		release, err := l.Take(t.Context(), "ann")
+		if err != nil {
+			t.Fatalf("call %d at once: %v", i, err)
+		}
+		held = append(held, release)
+	}
+	if _, err := l.Take(t.Context(), "ann"); fault.ReasonOf(err) != "TOO_MANY_CALLS_AT_ONCE" {
+		t.Errorf("one more: %v, want TOO_MANY_CALLS_AT_ONCE", err)
+	}
+	held[0]()
+	if _, err := l.Take(t.Context(), "ann"); err != nil {
+		t.Errorf("when one is over: %v", err)
+	}
+}
+
+// Instances that have a Redis count together; without it, each goes on by itself.
+func TestTakeTogether(t *testing.T) {
+	t.Parallel()
+	server := redistest.Standalone(t, redistest.Options{})
+	client := server.Client(t)
+	var instances []*Limiter
+	for range 4 {
+		instances = append(instances, New(Settings{RateLimit: 100}, &Shared{Redis: client, Prefix: "plansvc"}, quiet()))
+	}
+	all := 0
+	var refusal error
+	for i := range 4000 {
+		taken, err := take(t, instances[i%4], "ann", 1)
+		all += taken
+		if err != nil {
+			refusal = err
+		}
+	}
+	wantShare(t, "four instances", all, 200, refusal)
+	if taken, refusal := take(t, instances[0], "bob", 100); taken != 100 {
+		t.Errorf("another caller, meanwhile: %d of 100 calls were taken: %v", taken, refusal)
+	}
+	server.Kill(t)
+	taken, refusal := take(t, instances[0], "eve", 4000)
+	wantShare(t, "without Redis", taken, 200, refusal)
+}
+
+func TestSettingsAreChecked(t *testing.T) {
+	t.Parallel()
+	for limit, ok := range map[int]bool{0: true, 1: true, 1000: true, -1: false} {
+		t.Run(fmt.Sprint(limit), func(t *testing.T) {
+			t.Parallel()
+			if err := (Settings{RateLimit: limit}).Check(); (err == nil) != ok {
+				t.Errorf("a limit of %d: %v", limit, err)
+			}
+		})
+	}
+}
