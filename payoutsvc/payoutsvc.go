@@ -18,6 +18,7 @@ import (
 
 	"github.com/incentives-dev/incentives/internal/auth"
 	"github.com/incentives-dev/incentives/internal/clock"
+	"github.com/incentives-dev/incentives/internal/limit"
 	"github.com/incentives-dev/incentives/internal/queue"
 	"github.com/incentives-dev/incentives/internal/rpc"
 	"github.com/incentives-dev/incentives/internal/store"
@@ -39,6 +40,7 @@ type Config struct {
 	ShutdownTimeout time.Duration `help:"How long to wait for calls in flight on shutdown." default:"10s"`
 	rpc.TLS
 	auth.Settings
+	Limits limit.Settings `embed:""`
 	Streams
 
 	// OnListen, if set, is told the address that the service listens on.
@@ -64,7 +66,7 @@ func Run(ctx context.Context, config Config) (err error) {
 	if config.Log == nil {
 		config.Log = slog.Default()
 	}
-	if err := cmp.Or(config.Settings.Check(config.Listen), config.TLS.Check(config.Listen)); err != nil {
+	if err := cmp.Or(config.Settings.Check(config.Listen), config.TLS.Check(config.Listen), config.Limits.Check()); err != nil {
 		return fmt.Errorf("payoutsvc: %w", err)
 	}
 	guard, err := config.Guard(config.Log, auth.OwnPartners)
@@ -89,6 +91,7 @@ func Run(ctx context.Context, config Config) (err error) {
 			err = fmt.Errorf("payoutsvc: close the store: %w", closing)
 		}
 	}()
+	guard.Limit(limit.New(config.Limits, db, config.Log).Take)
 	if err := storecopy.CheckWhole(ctx, db); err != nil {
 		return fmt.Errorf("payoutsvc: the store can't be used: %w", err)
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/incentives-dev/incentives/internal/auth"
 	"github.com/incentives-dev/incentives/internal/clock"
+	"github.com/incentives-dev/incentives/internal/limit"
 	"github.com/incentives-dev/incentives/internal/rpc"
 	"github.com/incentives-dev/incentives/internal/store/storecopy"
 	"github.com/incentives-dev/incentives/internal/store/storeurl"
@@ -26,6 +27,7 @@ type Config struct {
 	ShutdownTimeout time.Duration `help:"How long to wait for calls in flight on shutdown." default:"10s"`
 	rpc.TLS
 	auth.Settings
+	Limits limit.Settings `embed:""`
 
 	// OnListen, if set, is told the address that the service listens on.
 	OnListen func(net.Addr) `kong:"-"`
@@ -44,7 +46,7 @@ func Run(ctx context.Context, config Config) (err error) {
 	if config.Log == nil {
 		config.Log = slog.Default()
 	}
-	if err := cmp.Or(config.Settings.Check(config.Listen), config.TLS.Check(config.Listen)); err != nil {
+	if err := cmp.Or(config.Settings.Check(config.Listen), config.TLS.Check(config.Listen), config.Limits.Check()); err != nil {
 		return fmt.Errorf("plansvc: %w", err)
 	}
 	listener, err := rpc.Listen(ctx, config.Listen)
@@ -73,6 +75,7 @@ func Run(ctx context.Context, config Config) (err error) {
 	if err != nil {
 		return fmt.Errorf("plansvc: %w", err)
 	}
+	guard.Limit(limit.New(config.Limits, db, config.Log).Take)
 	connections, err := config.Server()
 	if err != nil {
 		return fmt.Errorf("plansvc: %w", err)

@@ -115,9 +115,12 @@ func as(who Principal, role authv1.Role) (access Access, ok bool) {
 	return Access{Principal: who, Role: role}, true
 }
 
+// Unseen is the reason of a call that is refused for what the caller may not see.
+const Unseen = "NOT_FOUND"
+
 // unseen is what a call is answered with about what the caller may not see, whether it exists or not.
 func unseen() error {
-	return fault.New(fault.NotFound, "NOT_FOUND", "it does not exist, or not for this caller")
+	return fault.New(fault.NotFound, Unseen, "it does not exist, or not for this caller")
 }
 
 // denied is what a caller is told who may see what the call is about, and not make it.

@@ -52,7 +52,7 @@ func with(authorization ...string) context.Context {
 
 func (s *service) wantKnown(t *testing.T, what, token string) {
 	t.Helper()
-	if _, err := s.identify(with("Bearer " + token), true); err != nil {
+	if _, err := s.identify(with("Bearer "+token), true); err != nil {
 		t.Errorf("%s: %v\n%s", what, err, s.log.String())
 	}
 }
@@ -68,7 +68,7 @@ func (s *service) wantReason(t *testing.T, what, reason string, authorization ..
 func TestToken(t *testing.T) {
 	p := authtest.New(t)
 	s := newService(t, p.URL)
-	who, err := s.identify(with("bearer " + p.Token(t, now, nil)), true)
+	who, err := s.identify(with("bearer "+p.Token(t, now, nil)), true)
 	if err != nil || who.ID != "ann" || !slices.Equal(who.Roles, []authv1.Role{authv1.Role_BILLING_ADMIN}) || !slices.Equal(who.Partners, []string{"contoso", "fabrikam"}) {
 		t.Errorf("the holder of a token is %+v, %v", who, err)
 	}
@@ -150,7 +150,7 @@ func TestKeysAreRotated(t *testing.T) {
 	s.time = s.time.Add(keysLast)
 	s.wantKnown(t, "by a key of a minute ago, while the issuer is asked", after)
 	for deadline := time.Now().Add(5 * time.Second); ; {
-		if _, err := s.identify(with("Bearer " + after), true); err != nil {
+		if _, err := s.identify(with("Bearer "+after), true); err != nil {
 			break
 		}
 		if time.Now().After(deadline) {

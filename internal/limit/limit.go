@@ -65,21 +65,21 @@ type caller struct {
 	inFlight int
 }
 
-// Shared is the Redis over which the instances of a service count together; its keys begin with rate: and the prefix.
-type Shared struct {
-	Redis  redis.UniversalClient
-	Prefix string
+// A Shared store is in a Redis, over which the instances of a service count together; keys of that begin with rate: and the prefix.
+type Shared interface {
+	Redis() (client redis.UniversalClient, prefix string)
 }
 
-// New is a limiter by the settings, which have passed Check; shared is nil where there is one instance.
-func New(s Settings, shared *Shared, log *slog.Logger) *Limiter {
+// New is a limiter by the settings, which have passed Check, for a service with a store: if that is Shared, its instances count together.
+func New(s Settings, db any, log *slog.Logger) *Limiter {
 	callers, err := lru.New[string, *caller](mostCallers)
 	if err != nil {
 		panic(err) //nolint:forbidigo // the size is a constant above 0
 	}
 	l := &Limiter{perSecond: s.RateLimit, log: log, callers: callers, now: clock.Real()}
-	if shared != nil && shared.Redis != nil {
-		l.shared, l.prefix = redis_rate.NewLimiter(shared.Redis), shared.Prefix
+	if shared, ok := db.(Shared); ok {
+		client, prefix := shared.Redis()
+		l.shared, l.prefix = redis_rate.NewLimiter(client), prefix
 	}
 	return l
 }

@@ -6,6 +6,8 @@ import (
 	"log/slog"
 	"testing"
 
+	"github.com/redis/go-redis/v9"
+
 	"github.com/incentives-dev/incentives/internal/fault"
 	"github.com/incentives-dev/incentives/internal/store/redistest"
 )
@@ -74,6 +76,11 @@ func TestTakeAtOnce(t *testing.T) {
 	}
 }
 
+// inRedis is a store's client.
+type inRedis struct{ client redis.UniversalClient }
+
+func (r inRedis) Redis() (redis.UniversalClient, string) { return r.client, "plansvc" }
+
 // Instances that have a Redis count together; without it, each goes on by itself.
 func TestTakeTogether(t *testing.T) {
 	t.Parallel()
@@ -81,7 +88,7 @@ func TestTakeTogether(t *testing.T) {
 	client := server.Client(t)
 	var instances []*Limiter
 	for range 4 {
-		instances = append(instances, New(Settings{RateLimit: 100}, &Shared{Redis: client, Prefix: "plansvc"}, quiet()))
+		instances = append(instances, New(Settings{RateLimit: 100}, inRedis{client}, quiet()))
 	}
 	all := 0
 	var refusal error

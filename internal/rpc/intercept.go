@@ -4,13 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"log/slog"
 	"runtime/debug"
 
 	"google.golang.org/grpc"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/incentives-dev/incentives/internal/auth"
 	"github.com/incentives-dev/incentives/internal/fault"
 )
 
@@ -23,16 +22,27 @@ const (
 	hardMessageLimit = 4 * MessageLimit
 )
 
-// answer turns what a handler returned into a status, and logs what stays hidden.
-func answer(ctx context.Context, log *slog.Logger, method string, err error) error {
+// answer turns what a handler returned into a status, and logs what stays hidden, and what is refused.
+func (s *Server) answer(ctx context.Context, method string, err error) error {
 	if err == nil {
 		return nil
 	}
-	s, hidden := Status(err)
+	st, hidden := Status(err)
 	if hidden {
-		log.ErrorContext(ctx, "call failed", "method", method, "code", s.Code().String(), "error", err)
+		s.Log.ErrorContext(ctx, "call failed", "method", method, "code", st.Code().String(), "error", err)
+	} else if kind := fault.KindOf(err); kind != 0 && kind != fault.Unavailable {
+		who, _ := auth.Caller(ctx)
+		s.refusals.Tell(ctx, kind, Refusal{Source: auth.Source(ctx), Caller: who.ID, Call: s.known(method), Reason: fault.ReasonOf(err)})
 	}
-	return s.Err()
+	return st.Err()
+}
+
+// known is a method's name, if the server has it: others' names are what a stranger made up.
+func (s *Server) known(method string) string {
+	if s.methods[method] {
+		return method
+	}
+	return "unknown"
 }
 
 // errPanic is what a handler that panicked is taken to have returned.
@@ -45,40 +55,27 @@ func recovered(err *error) {
 	}
 }
 
-func unary(log *slog.Logger) grpc.UnaryServerInterceptor {
-	return func(ctx context.Context, request any, info *grpc.UnaryServerInfo, handle grpc.UnaryHandler) (response any, err error) {
-		response, err = func() (response any, err error) {
-			defer recovered(&err)
-			if err := checkSize(request); err != nil {
-				return nil, err
-			}
-			return handle(ctx, request)
-		}()
-		return response, answer(ctx, log, info.FullMethod, err)
-	}
-}
-
-func stream(log *slog.Logger) grpc.StreamServerInterceptor {
-	return func(server any, stream grpc.ServerStream, info *grpc.StreamServerInfo, handle grpc.StreamHandler) error {
-		err := func() (err error) {
-			defer recovered(&err)
-			return handle(server, sizedStream{stream})
-		}()
-		return answer(stream.Context(), log, info.FullMethod, err)
-	}
-}
-
-// A sizedStream refuses messages above MessageLimit.
-type sizedStream struct{ grpc.ServerStream }
-
-func (s sizedStream) RecvMsg(m any) error {
-	if err := s.ServerStream.RecvMsg(m); err != nil {
-		if errors.Is(err, io.EOF) {
-			return io.EOF
+func (s *Server) unary(ctx context.Context, request any, info *grpc.UnaryServerInfo, handle grpc.UnaryHandler) (response any, err error) {
+	arrived(ctx)
+	ctx, cancel := context.WithTimeout(ctx, callDeadline)
+	defer cancel()
+	response, err = func() (response any, err error) {
+		defer recovered(&err)
+		if err := checkSize(request); err != nil {
+			return nil, err
 		}
-		return err
-	}
-	return checkSize(m)
+		return handle(ctx, request)
+	}()
+	return response, s.answer(ctx, info.FullMethod, err)
+}
+
+func (s *Server) stream(server any, stream grpc.ServerStream, info *grpc.StreamServerInfo, handle grpc.StreamHandler) error {
+	patient := patientStream{ServerStream: stream, end: arrived(stream.Context())}
+	err := func() (err error) {
+		defer recovered(&err)
+		return handle(server, patient)
+	}()
+	return s.answer(stream.Context(), info.FullMethod, patient.why(err))
 }
 
 func checkSize(message any) error {

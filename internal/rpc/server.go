@@ -53,6 +53,9 @@ type Server struct {
 	// Deadline is how long the server waits for what is in flight.
 	Deadline time.Duration
 	Log      *slog.Logger
+
+	refusals *Refusals
+	methods  map[string]bool // by their full names
 }
 
 // Listen opens an address for a server. Its error is one line for an operator.
@@ -74,9 +77,11 @@ func Draining() error {
 // when nothing is in flight any more: after the deadline all that is left is cut
 // off, and its handlers have to notice by their contexts.
 func (s *Server) Serve(ctx context.Context) error {
+	s.refusals = NewRefusals(s.Log)
 	options := []grpc.ServerOption{
-		grpc.ChainUnaryInterceptor(unary(s.Log), s.Guard.Unary),
-		grpc.ChainStreamInterceptor(stream(s.Log), s.Guard.Stream),
+		grpc.InTapHandle(s.tap),
+		grpc.ChainUnaryInterceptor(s.unary, s.Guard.Unary),
+		grpc.ChainStreamInterceptor(s.stream, s.Guard.Stream),
 		grpc.MaxRecvMsgSize(hardMessageLimit),
 		grpc.MaxHeaderListSize(maxHeaders),
 		grpc.MaxConcurrentStreams(maxStreams),
@@ -94,6 +99,12 @@ func (s *Server) Serve(ctx context.Context) error {
 	if err := s.Guard.Protect(server); err != nil {
 		return fmt.Errorf("%s: %w", s.Name, err)
 	}
+	s.methods = map[string]bool{}
+	for service, info := range server.GetServiceInfo() {
+		for _, method := range info.Methods {
+			s.methods["/"+service+"/"+method.Name] = true
+		}
+	}
 	state := newState(server, s.Drain)
 
 	watched, stopWatching := context.WithCancel(ctx)
@@ -101,7 +112,7 @@ func (s *Server) Serve(ctx context.Context) error {
 	go s.watchReadiness(watched, state)
 
 	failed := make(chan error, 1)
-	go func() { failed <- server.Serve(s.Listener) }()
+	go func() { failed <- server.Serve(Bounded(s.Listener, s.Log)) }()
 	var failure error
 	select {
 	case err := <-failed:

@@ -12,6 +12,7 @@ import (
 	"github.com/incentives-dev/incentives/internal/auth"
 	"github.com/incentives-dev/incentives/internal/cli"
 	"github.com/incentives-dev/incentives/internal/clock"
+	"github.com/incentives-dev/incentives/internal/limit"
 	"github.com/incentives-dev/incentives/internal/rpc"
 	"github.com/incentives-dev/incentives/internal/store/storeurl"
 	"github.com/incentives-dev/incentives/payoutsvc"
@@ -86,6 +87,7 @@ type Serve struct {
 	payoutsvc.Streams
 	rpc.TLS
 	auth.Settings
+	Limits limit.Settings `embed:""`
 	clockFlag
 	logFlag
 }
@@ -121,7 +123,7 @@ func (c *Serve) Run(ctx context.Context, console *cli.Console) error {
 	plans, payouts := c.stores()
 	return System{
 		Listen: c.Listen, Plansvc: c.Plansvc, Payoutsvc: c.Payoutsvc, PlanStore: plans, PayoutStore: payouts,
-		Access: c.Settings, TLS: c.TLS, Streams: c.Streams, ShutdownTimeout: c.ShutdownTimeout, Clock: now, Log: c.logger(console),
+		Access: c.Settings, Limits: c.Limits, TLS: c.TLS, Streams: c.Streams, ShutdownTimeout: c.ShutdownTimeout, Clock: now, Log: c.logger(console),
 		Listening: func(name, address string) { printAddress(console, name, address) },
 		Ready:     func(Addresses) { console.Printf("ready\n") },
 	}.Run(ctx)

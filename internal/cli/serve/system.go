@@ -12,6 +12,7 @@ import (
 	"github.com/incentives-dev/incentives/gateway"
 	"github.com/incentives-dev/incentives/internal/auth"
 	"github.com/incentives-dev/incentives/internal/clock"
+	"github.com/incentives-dev/incentives/internal/limit"
 	"github.com/incentives-dev/incentives/internal/rpc"
 	"github.com/incentives-dev/incentives/payoutsvc"
 	"github.com/incentives-dev/incentives/plansvc"
@@ -26,7 +27,8 @@ type System struct {
 	ShutdownTimeout time.Duration
 	Streams         payoutsvc.Streams
 	Access          auth.Settings // of who may call
-	TLS             rpc.TLS       // of the gateway; the services are reached on loopback
+	Limits          limit.Settings
+	TLS             rpc.TLS // of the gateway; the services are reached on loopback
 	Clock           clock.Clock
 	Log             *slog.Logger
 	// Listening is told each address that is bound; a port 0 is a real one then.
@@ -58,13 +60,13 @@ func (s System) Run(ctx context.Context) error {
 		{plansvcName, func(ctx context.Context, listening func(string)) error {
 			return plansvc.Run(ctx, plansvc.Config{
 				Listen: s.Plansvc, Store: s.PlanStore, ShutdownTimeout: share, Clock: s.Clock, Log: s.Log,
-				Settings: s.Access, TLS: inside, OnListen: told(&bound.Plansvc, listening),
+				Settings: s.Access, Limits: s.Limits, TLS: inside, OnListen: told(&bound.Plansvc, listening),
 			})
 		}},
 		{payoutsvcName, func(ctx context.Context, listening func(string)) error {
 			return payoutsvc.Run(ctx, payoutsvc.Config{
 				Listen: s.Payoutsvc, Store: s.PayoutStore, Plansvc: bound.Plansvc, Streams: s.Streams, ShutdownTimeout: share, Clock: s.Clock, Log: s.Log,
-				Settings: s.Access, TLS: inside, OnListen: told(&bound.Payoutsvc, listening),
+				Settings: s.Access, Limits: s.Limits, TLS: inside, OnListen: told(&bound.Payoutsvc, listening),
 			})
 		}},
 		{gatewayName, func(ctx context.Context, listening func(string)) error {

@@ -19,6 +19,8 @@ type server interface {
 	// Refresh takes in that a node no longer is what it was.
 	Refresh(ctx context.Context)
 	Close() error
+	// Client is one for whatever key.
+	Client() redis.UniversalClient
 }
 
 // single is one server, or whichever Sentinel says is the master now.
@@ -27,6 +29,7 @@ type single struct{ client *redis.Client }
 func (s single) Node(context.Context, string) (*redis.Client, error) { return s.client, nil }
 func (s single) Refresh(context.Context)                             {} // a broken connection is made anew by itself
 func (s single) Close() error                                        { return s.client.Close() }
+func (s single) Client() redis.UniversalClient                       { return s.client }
 
 // cluster is a Redis Cluster.
 type cluster struct{ client *redis.ClusterClient }
@@ -34,8 +37,9 @@ type cluster struct{ client *redis.ClusterClient }
 func (c cluster) Node(ctx context.Context, key string) (*redis.Client, error) {
 	return c.client.MasterForKey(ctx, key)
 }
-func (c cluster) Refresh(ctx context.Context) { c.client.ReloadState(ctx) }
-func (c cluster) Close() error                { return c.client.Close() }
+func (c cluster) Refresh(ctx context.Context)   { c.client.ReloadState(ctx) }
+func (c cluster) Close() error                  { return c.client.Close() }
+func (c cluster) Client() redis.UniversalClient { return c.client }
 
 // defaults are options of go-redis that the URL may change.
 var defaults = map[string]string{

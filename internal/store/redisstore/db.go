@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"sync"
 
+	"github.com/redis/go-redis/v9"
+
 	"github.com/incentives-dev/incentives/internal/store"
 )
 
@@ -29,6 +31,12 @@ func (db *DB) Partitions() int { return db.partitions }
 
 // Version implements store.DB: others may commit at any time, so there is none.
 func (db *DB) Version(store.Partition) uint64 { return 0 }
+
+// Redis returns the client, for what is not data and may be lost, and what its keys have to begin with, to be apart from other
+// stores'. It is closed with the store.
+func (db *DB) Redis() (client redis.UniversalClient, prefix string) {
+	return db.server.Client(), db.prefix
+}
 
 // Close implements store.DB.
 func (db *DB) Close() error {

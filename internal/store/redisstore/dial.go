@@ -37,11 +37,5 @@ func Dial(url string, log *slog.Logger) (client redis.UniversalClient, prefix st
 		_ = server.Close() // what went wrong first says more
 		return nil, "", fmt.Errorf("redis %s: %w", s.redacted, err)
 	}
-	switch to := server.(type) {
-	case single:
-		client = to.client
-	case cluster:
-		client = to.client
-	}
-	return client, s.own.prefix, nil
+	return server.Client(), s.own.prefix, nil
 }

@@ -8,6 +8,7 @@ import (
 
 	lru "github.com/hashicorp/golang-lru/v2"
 
+	"github.com/incentives-dev/incentives/internal/auth"
 	"github.com/incentives-dev/incentives/internal/clock"
 	"github.com/incentives-dev/incentives/internal/fault"
 	"github.com/incentives-dev/incentives/internal/rpc"
@@ -65,7 +66,8 @@ func New(plansvc planv1.PlanServiceClient, now clock.Clock) (*Client, error) {
 
 // call makes one call to plansvc in bounded time, and says what its errors
 // mean to a caller of payoutsvc: what plansvc does not have is NotFound, its
-// absence is Unavailable, and anything else is a defect, whose kind is hidden.
+// absence is Unavailable, and so is its refusal to talk to this service, which somebody
+// will repair: no plan's payout may fail for that. Anything else is a defect, whose kind is hidden.
 func call[Response any](ctx context.Context, fn func(context.Context) (Response, error)) (Response, error) {
 	bounded, cancel := context.WithTimeout(ctx, callTime)
 	defer cancel()
@@ -79,6 +81,8 @@ func call[Response any](ctx context.Context, fn func(context.Context) (Response,
 		err = ctx.Err()
 	case bounded.Err() != nil || kind == fault.Unavailable || kind == fault.Limit:
 		err = fault.New(fault.Unavailable, "PLANSVC_UNAVAILABLE", "the plan service cannot be reached now: try again")
+	case kind == fault.Unauthenticated || kind == fault.Denied || fault.ReasonOf(err) == auth.Unseen:
+		err = fault.New(fault.Unavailable, "PLANSVC_REFUSES", "the plan service does not take calls of this payout service: its certificate, token or role is wrong")
 	case kind != fault.NotFound:
 		err = errors.New(fmt.Sprint("plansvc: ", err))
 	}

@@ -1,0 +1,80 @@
+package rpc
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	lru "github.com/hashicorp/golang-lru/v2"
+
+	"github.com/incentives-dev/incentives/internal/clock"
+	"github.com/incentives-dev/incentives/internal/fault"
+)
+
+const (
+	// tellEvery is how often the same refusal of the same caller is in the log: abuse must not fill a disk.
+	tellEvery = time.Minute
+	// mostRefusals is how many different ones are remembered.
+	mostRefusals = 10_000
+)
+
+// A Refusal is a kind of refused calls.
+type Refusal struct {
+	Source string // the address that they came from
+	Caller string // who made them, "" where that is not known
+	Call   string // the method, or the HTTP method and path as the API has it; never the caller's own words
+	Reason string
+}
+
+// Refusals log refused calls: the first of a kind, and when the next comes a minute later or more, how many there were since.
+type Refusals struct {
+	log *slog.Logger
+	now clock.Clock
+
+	mu    sync.Mutex
+	known *lru.Cache[Refusal, *told]
+}
+
+// told is when a refusal was last logged, and how many came since.
+type told struct {
+	at    time.Time
+	since int
+}
+
+// NewRefusals makes one that logs to log.
+func NewRefusals(log *slog.Logger) *Refusals {
+	known, err := lru.New[Refusal, *told](mostRefusals)
+	if err != nil {
+		panic(err) //nolint:forbidigo // the size is a constant above 0
+	}
+	return &Refusals{log: log, now: clock.Real(), known: known}
+}
+
+// Tell logs a call that was refused, if it is time to. Those that tell of somebody who wants what is not theirs are warnings.
+func (r *Refusals) Tell(ctx context.Context, kind fault.Kind, refused Refusal) {
+	level := slog.LevelInfo
+	if kind == fault.Unauthenticated || kind == fault.Denied || kind == fault.Limit {
+		level = slog.LevelWarn
+	}
+	if since, ok := r.due(refused); ok {
+		r.log.Log(ctx, level, "a call was refused", "call", refused.Call, "reason", refused.Reason, "caller", refused.Caller, "from", refused.Source, "more", since)
+	}
+}
+
+// due tells whether a refusal is to be logged, and how many there were since it last was.
+func (r *Refusals) due(refused Refusal) (since int, ok bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	now := r.now()
+	last, ok := r.known.Get(refused)
+	if ok && now.Sub(last.at) < tellEvery {
+		last.since++
+		return 0, false
+	}
+	r.known.Add(refused, &told{at: now})
+	if !ok {
+		return 0, true
+	}
+	return last.since, true
+}
