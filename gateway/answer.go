@@ -59,6 +59,7 @@ func (l *lines) line(name string, message proto.Message) error {
 		l.w.Header().Set("Content-Type", "application/x-ndjson")
 		l.begun = true
 	}
+	_ = l.control.SetWriteDeadline(in(answerPatience))
 	if _, err := l.w.Write(append(line, '}', '\n')); err != nil {
 		return err
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"time"
 
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -18,11 +19,16 @@ import (
 // it has none.
 func (b *binding) readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	data, err := io.ReadAll(http.MaxBytesReader(w, r.Body, rpc.MessageLimit))
+	_ = http.NewResponseController(w).SetReadDeadline(time.Time{}) // what is waited for now is the service
 	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		return nil, tooLarge()
 	}
 	if err != nil {
 		return nil, incomplete()
+	}
+	var v fault.Violations
+	if checkDepth(v.In(b.contentPath()), data); v.Err() != nil {
+		return nil, v.Err()
 	}
 	data = bytes.Trim(data, " \t\r\n") // what JSON takes for space
 	if len(data) == 0 {
@@ -40,6 +46,30 @@ func tooLarge() error {
 
 func incomplete() error {
 	return fault.New(fault.Invalid, "BODY_INCOMPLETE", "the body ends before its time")
+}
+
+// deepest is how many objects and lists of a JSON text may be in one another: more than any message has.
+const deepest = 32
+
+// checkDepth records in v that a text that may be JSON goes too deep, before anything takes memory for each level of it.
+func checkDepth(v *fault.Violations, data []byte) {
+	depth, quoted := 0, false
+	for i := 0; i < len(data); i++ {
+		switch c := data[i]; {
+		case quoted && c == '\\':
+			i++
+		case c == '"':
+			quoted = !quoted
+		case quoted:
+		case c == '{' || c == '[':
+			if depth++; depth > deepest {
+				v.Add("", "JSON_TOO_DEEP", "the body has more than %d objects and lists in one another", deepest)
+				return
+			}
+		case c == '}' || c == ']':
+			depth--
+		}
+	}
 }
 
 // decode reads a message from its JSON, and records in v what is wrong with it.

@@ -6,6 +6,8 @@ import (
 	"log/slog"
 	"net/http"
 	"slices"
+	"strconv"
+	"time"
 
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 	"google.golang.org/genproto/googleapis/rpc/code"
@@ -20,12 +22,18 @@ import (
 )
 
 // failures answers calls with errors.
-type failures struct{ log *slog.Logger }
+type failures struct {
+	log      *slog.Logger
+	refusals *rpc.Refusals // made by the gateway: those of services are in the services' logs
+}
 
 // status is the status that a call fails with, always with an ErrorInfo. What a
 // service refused passes as it is.
 func (f failures) status(ctx context.Context, err error) *status.Status {
-	if _, ok := errors.AsType[*fault.Error](err); ok {
+	if refusal, ok := errors.AsType[*fault.Error](err); ok {
+		if source, ok := ctx.Value(sourceKey{}).(string); ok && refusal.Kind != fault.Unavailable {
+			f.refusals.Tell(ctx, refusal.Kind, rpc.Refusal{Source: source, Call: "gateway", Reason: refusal.Reason})
+		}
 		s, _ := rpc.Status(err)
 		return s
 	}
@@ -85,6 +93,15 @@ func reasonOf(s *status.Status) string {
 	return ""
 }
 
+func retryDelayOf(s *status.Status) time.Duration {
+	for _, detail := range s.Details() {
+		if info, ok := detail.(*errdetails.RetryInfo); ok {
+			return info.GetRetryDelay().AsDuration()
+		}
+	}
+	return 0
+}
+
 // write answers with an error.
 func (f failures) write(ctx context.Context, w http.ResponseWriter, err error) {
 	s := f.status(ctx, err)
@@ -94,6 +111,14 @@ func (f failures) write(ctx context.Context, w http.ResponseWriter, err error) {
 		httpStatus = http.StatusRequestEntityTooLarge
 	case "METHOD_NOT_ALLOWED":
 		httpStatus = http.StatusMethodNotAllowed
+	case "ENCODING_UNSUPPORTED", "CONTENT_TYPE_UNSUPPORTED":
+		httpStatus = http.StatusUnsupportedMediaType
+	}
+	if httpStatus == http.StatusUnauthorized {
+		w.Header().Set("WWW-Authenticate", "Bearer")
+	}
+	if delay := retryDelayOf(s); delay > 0 {
+		w.Header().Set("Retry-After", strconv.FormatInt(int64((delay+time.Second-1)/time.Second), 10))
 	}
 	body, err := protojson.Marshal(s.Proto())
 	if err != nil { // a text that is none, which gRPC carries nowhere

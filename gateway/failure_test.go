@@ -166,7 +166,7 @@ func TestHeader_OfTheServiceStaysInside(t *testing.T) {
 				names = append(names, name)
 			}
 			slices.Sort(names)
-			want := []string{"Cache-Control", "Content-Length", "Content-Type", "Date", "X-Content-Type-Options"}
+			want := []string{"Cache-Control", "Content-Length", "Content-Security-Policy", "Content-Type", "Date", "Referrer-Policy", "Vary", "X-Content-Type-Options"}
 			if diff := cmp.Diff(want, names); diff != "" {
 				t.Errorf("the answer's headers where the service's error is %v (-want +got):\n%s", refused, diff)
 			}

@@ -6,7 +6,9 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net/http"
 	"strconv"
+	"sync"
 
 	"google.golang.org/grpc"
 	"google.golang.org/protobuf/proto"
@@ -24,6 +26,32 @@ type feed struct {
 	untold   untold    // of the requests that were sent
 }
 
+// An upload is a body of lines, whose client has some time for each.
+type upload struct {
+	io.Reader
+
+	control *http.ResponseController
+	mu      sync.Mutex
+	parting bool
+}
+
+// await begins to wait for a line.
+func (u *upload) await() {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if !u.parting {
+		_ = u.control.SetReadDeadline(in(linePatience))
+	}
+}
+
+// part leaves the client a moment to read why nobody listens any more.
+func (u *upload) part() {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.parting = true
+	_ = u.control.SetReadDeadline(in(partingTime)) // its failure leaves only a longer wait
+}
+
 // A line is one request, and what of it can't be read.
 type line struct {
 	request proto.Message
@@ -31,7 +59,7 @@ type line struct {
 }
 
 // feed begins to read a body until ctx is done.
-func (b *binding) feed(ctx context.Context, body io.Reader) *feed {
+func (b *binding) feed(ctx context.Context, body *upload) *feed {
 	f := &feed{binding: b, requests: make(chan line)}
 	go func() {
 		f.failure = f.readLines(ctx, body)
@@ -41,17 +69,25 @@ func (b *binding) feed(ctx context.Context, body io.Reader) *feed {
 }
 
 // readLines reads each line as one request, and fails at the first that is none.
-func (f *feed) readLines(ctx context.Context, body io.Reader) error {
+func (f *feed) readLines(ctx context.Context, body *upload) error {
 	scanner := bufio.NewScanner(body)
 	scanner.Buffer(nil, rpc.MessageLimit+1) // and the line's end
 	number := 0
-	for scanner.Scan() {
+	next := func() bool {
+		body.await()
+		return scanner.Scan()
+	}
+	for next() {
 		number++
 		text := bytes.TrimSpace(scanner.Bytes())
 		if len(text) == 0 {
 			continue
 		}
 		var v fault.Violations
+		checkDepth(&v, text)
+		if err := v.Err(); err != nil {
+			return onLine(number, err)
+		}
 		request := f.request.New()
 		bad := decodeBatch(&v, text, request)
 		if err := v.Err(); err != nil && scanner.Err() != nil {

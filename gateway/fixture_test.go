@@ -176,13 +176,18 @@ func start(t *testing.T) *system {
 	ctx, stop := context.WithCancel(t.Context())
 	s.stop = stop
 	logger := slog.New(slog.NewTextHandler(s.log, nil))
-	m, err := newMux(&mux{failures: failures{log: logger}, plans: dial(t, s.plans), payouts: dial(t, s.payouts), stopping: ctx})
+	told := failures{log: logger, refusals: rpc.NewRefusals(logger)}
+	m, err := newMux(&mux{failures: told, plans: dial(t, s.plans), payouts: dial(t, s.payouts), stopping: ctx})
 	if err != nil {
 		t.Fatal(err)
 	}
 	s.mux = m
+	door, err := newDoor(told, []string{"https://partners.example.com"}, m)
+	if err != nil {
+		t.Fatal(err)
+	}
 	config := Config{ShutdownTimeout: shutdownTime, Log: logger}
-	go func() { s.served <- config.serve(ctx, s.listener, m) }()
+	go func() { s.served <- config.serve(ctx, s.listener, door) }()
 	connect := func(ctx context.Context, _, _ string) (net.Conn, error) { return s.listener.dial(ctx) }
 	transport := &http.Transport{DialContext: connect}
 	s.client = &http.Client{Transport: transport}

@@ -117,7 +117,7 @@ func FuzzLine(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		failure := b.feed(t.Context(), bytes.NewReader(body)).send(t.Context(), context.Background(), sent)
+		failure := b.feed(t.Context(), &upload{Reader: bytes.NewReader(body), control: http.NewResponseController(httptest.NewRecorder())}).send(t.Context(), context.Background(), sent)
 		var want []proto.Message
 		var refused error
 		for line := range bytes.Lines(body) {

@@ -18,6 +18,7 @@ type Config struct {
 	Plansvc         string        `help:"Address of plansvc." default:"127.0.0.1:9001"`
 	Payoutsvc       string        `help:"Address of payoutsvc." default:"127.0.0.1:9002"`
 	ShutdownTimeout time.Duration `help:"How long to wait for calls in flight on shutdown." default:"10s"`
+	AllowOrigin     []string      `help:"Origins whose pages may use the API, such as https://partners.example.com; none by default." placeholder:"URL"`
 	rpc.TLS
 
 	// OnListen, if set, is told the address that the gateway listens on.
@@ -34,7 +35,7 @@ const (
 	// partingTime is how long a client that still sends is given to read why nobody listens.
 	partingTime = 500 * time.Millisecond
 	// headerLimit is the size of the largest header, in bytes.
-	headerLimit = 64 << 10
+	headerLimit = 16 << 10
 )
 
 // Run serves until ctx is done, then finishes what is in flight and returns
@@ -52,7 +53,7 @@ func Run(ctx context.Context, config Config) error {
 		return fmt.Errorf("gateway: %w", err)
 	}
 	defer listener.Close()
-	if listener, err = config.Wrap(listener); err != nil {
+	if listener, err = config.Wrap(rpc.Bounded(listener, config.Log)); err != nil {
 		return fmt.Errorf("gateway: %w", err)
 	}
 	credentials, err := config.DialOption()
@@ -69,9 +70,14 @@ func Run(ctx context.Context, config Config) error {
 		return fmt.Errorf("gateway: payoutsvc at %q: %w", config.Payoutsvc, err)
 	}
 	defer payouts.Close()
-	handler, err := newMux(&mux{failures: failures{log: config.Log}, plans: plans, payouts: payouts, stopping: ctx})
+	told := failures{log: config.Log, refusals: rpc.NewRefusals(config.Log)}
+	calls, err := newMux(&mux{failures: told, plans: plans, payouts: payouts, stopping: ctx})
 	if err != nil {
 		return fmt.Errorf("gateway: %w", err)
+	}
+	handler, err := newDoor(told, config.AllowOrigin, calls)
+	if err != nil {
+		return fmt.Errorf("gateway: --allow-origin: %w", err)
 	}
 	if config.OnListen != nil {
 		config.OnListen(listener.Addr())
@@ -103,5 +109,5 @@ func (c Config) serve(ctx context.Context, listener net.Listener, handler http.H
 	return nil
 }
 
-// soon is when a client has had the time to read its last answer.
-func soon() time.Time { return time.Now().Add(partingTime) }
+// in is a deadline.
+func in(d time.Duration) time.Time { return time.Now().Add(d) }

@@ -67,8 +67,6 @@ func (m *mux) bind(file protoreflect.FileDescriptor, conn *grpc.ClientConn) erro
 
 // ServeHTTP answers one request.
 func (m *mux) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	w.Header().Set("X-Content-Type-Options", "nosniff")
-	w.Header().Set("Cache-Control", "no-store")
 	own := map[string]http.HandlerFunc{"/healthz": m.health, "/readyz": m.ready, "/openapi.json": m.openapi}
 	handle, ok := own[r.URL.Path]
 	switch {

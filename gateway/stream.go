@@ -61,13 +61,14 @@ func (m *mux) streamMany(r *http.Request, b *binding, answers *lines) {
 	answers.w.Header().Set("Connection", "close") // a next request would begin in the rest of this one
 	ctx, cancel := context.WithCancel(r.Context())
 	defer cancel()
-	feed := b.feed(ctx, r.Body)
+	body := &upload{Reader: r.Body, control: answers.control}
+	feed := b.feed(ctx, body)
 	if err := m.relayMany(ctx, r, feed, answers); err != nil {
 		answers.fail(r.Context(), err)
 		_ = answers.control.Flush() // the caller has gone
 	}
 	cancel()
-	_ = answers.control.SetReadDeadline(soon()) // its failure leaves only a longer wait
+	body.part()
 	// Nobody may read the body any more when this returns.
 	for range feed.requests {
 	}

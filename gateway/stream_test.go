@@ -72,7 +72,7 @@ func TestStream_MalformedLine(t *testing.T) {
 		{"several faults", `{"earnings": [{"x": 1, "name": 7}]}` + "\n", "InvalidArgument INVALID_FIELDS"},
 		{"field twice", `{"earnings": [], "earnings": []}` + "\n", "InvalidArgument FIELD_REPEATED"},
 		{"wrong type", `{"earnings": 7}` + "\n", "InvalidArgument FIELD_MALFORMED"},
-		{"100,000 lists deep", `{"earnings":` + strings.Repeat("[", 100_000) + "\n", "InvalidArgument JSON_MALFORMED"},
+		{"100,000 lists deep", `{"earnings":` + strings.Repeat("[", 100_000) + "\n", "InvalidArgument JSON_TOO_DEEP"},
 		{"too long", `{"earnings": "` + strings.Repeat("x", rpc.MessageLimit) + "\"}\n", "ResourceExhausted MESSAGE_TOO_LARGE"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

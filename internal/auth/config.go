@@ -143,7 +143,8 @@ func (c Settings) Guard(log *slog.Logger, sees Sees) (*Guard, error) {
 }
 
 // identifyLocal takes everybody on this machine for the local principal. Who comes through the gateway of this machine from
-// another one is not on it.
+// another one is not on it. Nor is a page whose site has had its name lead to this machine, which a browser then takes for
+// that site: the name that was asked for is its own.
 func identifyLocal(ctx context.Context, _ bool) (Principal, error) {
 	md, _ := metadata.FromIncomingContext(ctx)
 	for _, forwarded := range md.Get("x-forwarded-for") {
@@ -151,6 +152,14 @@ func identifyLocal(ctx context.Context, _ bool) (Principal, error) {
 			if ip, err := netip.ParseAddr(strings.TrimSpace(address)); err != nil || !ip.Unmap().IsLoopback() {
 				return Principal{}, unknown()
 			}
+		}
+	}
+	for _, host := range md.Get("x-forwarded-host") {
+		if name, _, err := net.SplitHostPort(host); err == nil {
+			host = name
+		}
+		if !OnLoopback(net.JoinHostPort(strings.Trim(host, "[]"), "0")) {
+			return Principal{}, unknown()
 		}
 	}
 	return local(), nil

@@ -85,6 +85,7 @@ type Serve struct {
 	Store           string        `placeholder:"URL" help:"Where the data is instead, such as redis://127.0.0.1:6379; both services share it."`
 	ShutdownTimeout time.Duration `default:"10s" help:"How long to finish what is in flight when told to end, such as 10s or 1m."`
 	payoutsvc.Streams
+	AllowOrigin []string `placeholder:"URL" help:"Origins whose pages may use the API, such as https://partners.example.com; none by default."`
 	rpc.TLS
 	auth.Settings
 	Limits limit.Settings `embed:""`
@@ -123,7 +124,7 @@ func (c *Serve) Run(ctx context.Context, console *cli.Console) error {
 	plans, payouts := c.stores()
 	return System{
 		Listen: c.Listen, Plansvc: c.Plansvc, Payoutsvc: c.Payoutsvc, PlanStore: plans, PayoutStore: payouts,
-		Access: c.Settings, Limits: c.Limits, TLS: c.TLS, Streams: c.Streams, ShutdownTimeout: c.ShutdownTimeout, Clock: now, Log: c.logger(console),
+		Access: c.Settings, Limits: c.Limits, AllowOrigin: c.AllowOrigin, TLS: c.TLS, Streams: c.Streams, ShutdownTimeout: c.ShutdownTimeout, Clock: now, Log: c.logger(console),
 		Listening: func(name, address string) { printAddress(console, name, address) },
 		Ready:     func(Addresses) { console.Printf("ready\n") },
 	}.Run(ctx)

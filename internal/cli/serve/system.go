@@ -28,7 +28,8 @@ type System struct {
 	Streams         payoutsvc.Streams
 	Access          auth.Settings // of who may call
 	Limits          limit.Settings
-	TLS             rpc.TLS // of the gateway; the services are reached on loopback
+	AllowOrigin     []string // whose pages may use the gateway
+	TLS             rpc.TLS  // of the gateway; the services are reached on loopback
 	Clock           clock.Clock
 	Log             *slog.Logger
 	// Listening is told each address that is bound; a port 0 is a real one then.
@@ -72,7 +73,7 @@ func (s System) Run(ctx context.Context) error {
 		{gatewayName, func(ctx context.Context, listening func(string)) error {
 			return gateway.Run(ctx, gateway.Config{
 				Listen: s.Listen, Plansvc: bound.Plansvc, Payoutsvc: bound.Payoutsvc, ShutdownTimeout: share, Log: s.Log,
-				TLS: s.TLS, OnListen: told(&bound.Gateway, listening),
+				AllowOrigin: s.AllowOrigin, TLS: s.TLS, OnListen: told(&bound.Gateway, listening),
 			})
 		}},
 	}
