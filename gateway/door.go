@@ -68,7 +68,9 @@ func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		_ = control.SetReadDeadline(in(bodyPatience))
 	}
 	if err := d.admit(r); err != nil {
-		d.cors.HandlerFunc(w, r) // a page that may ask may read what is wrong, too
+		if r.Method != http.MethodOptions {
+			d.cors.HandlerFunc(w, r) // a page that may ask may read what is wrong, too
+		}
 		d.write(r.Context(), w, err)
 		return
 	}
