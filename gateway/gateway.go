@@ -53,7 +53,7 @@ func Run(ctx context.Context, config Config) error {
 		return fmt.Errorf("gateway: %w", err)
 	}
 	defer listener.Close()
-	if listener, err = config.Wrap(rpc.Bounded(listener, config.Log)); err != nil {
+	if listener, err = config.Wrap(rpc.Usual.Bounded(listener, config.Log)); err != nil {
 		return fmt.Errorf("gateway: %w", err)
 	}
 	credentials, err := config.DialOption()

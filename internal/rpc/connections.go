@@ -4,32 +4,35 @@ import (
 	"context"
 	"log/slog"
 	"net"
+	"slices"
 	"sync"
 
 	"github.com/incentives-dev/incentives/internal/auth"
 	"github.com/incentives-dev/incentives/internal/fault"
 )
 
-// How many connections are open at once. One that is idle costs some 50 kB.
-const (
-	mostConnections    = 4096
-	mostFromOneAddress = 1024
-)
+// Bounds are how many connections are open at once.
+type Bounds struct{ All, OneAddress int }
 
-// Bounded has a listener close what is above the number of connections that are taken at once, of all and from each
-// address, so that others can still connect. Both bounds are far above what an honest client needs.
-func Bounded(l net.Listener, log *slog.Logger) net.Listener {
-	return &bounded{Listener: l, refusals: NewRefusals(log), open: map[string]int{}}
+// Usual are the bounds of every server.
+var Usual = Bounds{All: 4096, OneAddress: 1024}
+
+// Bounded has a listener keep to a number of connections at once, from each address and of all. One that is too many from its
+// address is closed. Where there are too many of all, it takes the place of the oldest from the address that has most: who holds
+// many connections keeps out nobody who wants a few.
+func (most Bounds) Bounded(l net.Listener, log *slog.Logger) net.Listener {
+	return &bounded{Listener: l, most: most, refusals: NewRefusals(log), open: map[string][]*boundedConn{}}
 }
 
 type bounded struct {
 	net.Listener
 
+	most     Bounds
 	refusals *Refusals
 
 	mu   sync.Mutex
 	all  int
-	open map[string]int // by address
+	open map[string][]*boundedConn // by address, in the order in which they came
 }
 
 // Accept waits for a connection that may be taken.
@@ -40,41 +43,71 @@ func (b *bounded) Accept() (net.Conn, error) {
 			return nil, err
 		}
 		source := auth.AddressOf(conn.RemoteAddr().String())
-		if b.enter(source) {
-			return &boundedConn{Conn: conn, leave: sync.OnceFunc(func() { b.leave(source) })}, nil
+		taken, victim := b.enter(conn, source)
+		if victim != nil {
+			b.tell(victim.source)
+			_ = victim.Close() // if it is gone, that is what was wanted
 		}
-		b.refusals.Tell(context.Background(), fault.Limit, Refusal{Source: source, Call: "connect", Reason: "TOO_MANY_CONNECTIONS"})
-		_ = conn.Close() // if it is gone, that is what was wanted
+		if taken != nil {
+			return taken, nil
+		}
+		b.tell(source)
+		_ = conn.Close() // likewise
 	}
 }
 
-func (b *bounded) enter(source string) bool {
+func (b *bounded) tell(source string) {
+	b.refusals.Tell(context.Background(), fault.Limit, Refusal{Source: source, Call: "connect", Reason: "TOO_MANY_CONNECTIONS"})
+}
+
+// enter takes a connection, or returns nil where there are too many. victim is another one, which has to go for it.
+func (b *bounded) enter(conn net.Conn, source string) (taken, victim *boundedConn) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.all >= mostConnections || b.open[source] >= mostFromOneAddress {
-		return false
+	if len(b.open[source]) >= b.most.OneAddress {
+		return nil, nil
 	}
+	if b.all >= b.most.All {
+		most := source
+		for address, conns := range b.open {
+			if len(conns) > len(b.open[most]) {
+				most = address
+			}
+		}
+		if most == source {
+			return nil, nil
+		}
+		victim = b.open[most][0]
+		b.remove(victim)
+	}
+	taken = &boundedConn{Conn: conn, source: source, of: b}
+	b.open[source] = append(b.open[source], taken)
 	b.all++
-	b.open[source]++
-	return true
+	return taken, victim
 }
 
-func (b *bounded) leave(source string) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
+// remove takes a connection out, if that has not been done. It is called with b locked.
+func (b *bounded) remove(c *boundedConn) {
+	i := slices.Index(b.open[c.source], c)
+	if i < 0 {
+		return
+	}
 	b.all--
-	if b.open[source]--; b.open[source] == 0 {
-		delete(b.open, source)
+	if b.open[c.source] = slices.Delete(b.open[c.source], i, i+1); len(b.open[c.source]) == 0 {
+		delete(b.open, c.source)
 	}
 }
 
 type boundedConn struct {
 	net.Conn
 
-	leave func()
+	source string
+	of     *bounded
 }
 
 func (c *boundedConn) Close() error {
-	c.leave()
+	c.of.mu.Lock()
+	c.of.remove(c)
+	c.of.mu.Unlock()
 	return c.Conn.Close()
 }

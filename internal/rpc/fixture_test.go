@@ -72,7 +72,7 @@ func start(t *testing.T, s service, change ...func(*rpc.Server)) *running {
 	listener := bufconn.Listen(1 << 16)
 	server := rpc.Server{
 		Name: "test", Listener: listener, Guard: auth.Open(), Register: s.register, Ready: func(context.Context) error { return nil },
-		Drain: r.drain, Deadline: 10 * time.Second, Log: slog.New(slog.NewTextHandler(r.log, nil)),
+		Drain: r.drain, Deadline: 10 * time.Second, Log: logger(r.log),
 	}
 	for _, set := range change {
 		set(&server)
@@ -81,6 +81,9 @@ func start(t *testing.T, s service, change ...func(*rpc.Server)) *running {
 	r.conn = dial(t, func(ctx context.Context) (net.Conn, error) { return listener.DialContext(ctx) })
 	return r
 }
+
+// logger logs to a journal.
+func logger(j *journal) *slog.Logger { return slog.New(slog.NewTextHandler(j, nil)) }
 
 func dial(t *testing.T, connect func(context.Context) (net.Conn, error)) *grpc.ClientConn {
 	t.Helper()

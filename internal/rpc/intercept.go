@@ -31,10 +31,15 @@ func (s *Server) answer(ctx context.Context, method string, err error) error {
 	if hidden {
 		s.Log.ErrorContext(ctx, "call failed", "method", method, "code", st.Code().String(), "error", err)
 	} else if kind := fault.KindOf(err); kind != 0 && kind != fault.Unavailable {
-		who, _ := auth.Caller(ctx)
-		s.refusals.Tell(ctx, kind, Refusal{Source: auth.Source(ctx), Caller: who.ID, Call: s.known(method), Reason: fault.ReasonOf(err)})
+		s.tell(ctx, method, kind, fault.ReasonOf(err))
 	}
 	return st.Err()
+}
+
+// tell logs a refusal.
+func (s *Server) tell(ctx context.Context, method string, kind fault.Kind, reason string) {
+	who, _ := auth.Caller(ctx)
+	s.refusals.Tell(ctx, kind, Refusal{Source: auth.Source(ctx), Caller: who.ID, Call: s.known(method), Reason: reason})
 }
 
 // known is a method's name, if the server has it: others' names are what a stranger made up.
@@ -75,7 +80,7 @@ func (s *Server) stream(server any, stream grpc.ServerStream, info *grpc.StreamS
 		defer recovered(&err)
 		return handle(server, patient)
 	}()
-	return s.answer(stream.Context(), info.FullMethod, patient.why(err))
+	return s.answer(stream.Context(), info.FullMethod, err)
 }
 
 func checkSize(message any) error {

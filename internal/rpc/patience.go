@@ -20,35 +20,61 @@ const (
 	readerPatience  = time.Minute      // for the client to make room for an answer
 )
 
-// A waiting ends a call whose client lets the server wait for too long. It is made when the headers are there: gRPC itself waits for
-// the first message, and only that context ends what waits for a client.
-type waiting struct {
-	end   context.CancelCauseFunc
-	timer *time.Timer // until the message has to be there
+// errSlow is the cause why a call ends whose client lets the server wait for too long.
+var errSlow = errors.New("the client lets the server wait")
+
+// A waited call ends when its client lets the server wait for too long. Its context is made when the headers are there: gRPC itself waits
+// for messages, and that context alone ends its waiting. What ends so is DEADLINE_EXCEEDED to gRPC, and not given up by the client.
+type waited struct {
+	context.Context
+
+	cancel context.CancelCauseFunc
+	first  *time.Timer // until the first message has to be there
+	refuse func()      // tells the log
 }
 
-type waitingKey struct{}
+func (w *waited) Err() error {
+	if err := w.Context.Err(); err == nil || !errors.Is(context.Cause(w.Context), errSlow) {
+		return err
+	}
+	return context.DeadlineExceeded
+}
+
+type waitedKey struct{}
+
+// Value implements context.Context: the call itself is one of its values.
+func (w *waited) Value(key any) any {
+	if key == (waitedKey{}) {
+		return w
+	}
+	return w.Context.Value(key)
+}
+
+func (w *waited) end() {
+	w.refuse()
+	w.cancel(errSlow)
+}
 
 // tap begins each call: it is refused here if its caller is not known, and ends if its message does not come.
 func (s *Server) tap(ctx context.Context, info *tap.Info) (context.Context, error) {
-	known, err := s.Guard.Tap(ctx, info.FullMethodName)
+	method := info.FullMethodName
+	known, err := s.Guard.Tap(ctx, method)
 	if err != nil {
-		return nil, s.answer(ctx, info.FullMethodName, err)
+		return nil, s.answer(ctx, method, err)
 	}
-	known, end := context.WithCancelCause(known)
-	w := &waiting{end: end, timer: time.AfterFunc(requestPatience, func() { end(slow("the message of the call did not come")) })}
-	return context.WithValue(known, waitingKey{}, w), nil
+	w := &waited{refuse: func() { s.tell(known, method, fault.Limit, "CLIENT_TOO_SLOW") }}
+	w.Context, w.cancel = context.WithCancelCause(known)
+	w.first = time.AfterFunc(requestPatience, w.end)
+	return w, nil
 }
 
-func slow(what string) error { return fault.New(fault.Unavailable, "CLIENT_TOO_SLOW", "%s", what) }
-
-// arrived ends the wait for the first message, and returns what ends the call.
-func arrived(ctx context.Context) context.CancelCauseFunc {
-	w, ok := ctx.Value(waitingKey{}).(*waiting)
+// arrived ends the wait for a call's first message, and returns what else may end the call.
+func arrived(ctx context.Context) (end func()) {
+	w, ok := ctx.Value(waitedKey{}).(*waited)
 	if !ok {
-		return func(error) {}
+		return func() {}
 	}
-	w.timer.Stop()
+	w.first.Stop()
 	return w.end
 }
 
@@ -56,32 +82,23 @@ func arrived(ctx context.Context) context.CancelCauseFunc {
 type patientStream struct {
 	grpc.ServerStream
 
-	end context.CancelCauseFunc
+	end func()
 }
 
 func (s patientStream) RecvMsg(m any) error {
-	timer := time.AfterFunc(streamPatience, func() { s.end(slow("nothing was sent for long")) })
+	timer := time.AfterFunc(streamPatience, s.end)
 	defer timer.Stop()
-	err := s.ServerStream.RecvMsg(m)
-	switch {
-	case errors.Is(err, io.EOF):
-		return io.EOF
-	case err != nil:
-		return s.why(err)
+	if err := s.ServerStream.RecvMsg(m); err != nil {
+		if errors.Is(err, io.EOF) {
+			return io.EOF
+		}
+		return err
 	}
 	return checkSize(m)
 }
 
 func (s patientStream) SendMsg(m any) error {
-	timer := time.AfterFunc(readerPatience, func() { s.end(slow("the answers were not read")) })
+	timer := time.AfterFunc(readerPatience, s.end)
 	defer timer.Stop()
-	return s.why(s.ServerStream.SendMsg(m))
-}
-
-// why is the reason that the stream was ended for, if it was, and else err.
-func (s patientStream) why(err error) error {
-	if refusal, ok := errors.AsType[*fault.Error](context.Cause(s.Context())); ok && err != nil {
-		return refusal
-	}
-	return err
+	return s.ServerStream.SendMsg(m)
 }

@@ -112,7 +112,7 @@ func (s *Server) Serve(ctx context.Context) error {
 	go s.watchReadiness(watched, state)
 
 	failed := make(chan error, 1)
-	go func() { failed <- server.Serve(Bounded(s.Listener, s.Log)) }()
+	go func() { failed <- server.Serve(Usual.Bounded(s.Listener, s.Log)) }()
 	var failure error
 	select {
 	case err := <-failed:

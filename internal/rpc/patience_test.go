@@ -1,0 +1,107 @@
+package rpc_test
+
+import (
+	"context"
+	"errors"
+
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/types/known/wrapperspb"
+
+	"github.com/incentives-dev/incentives/internal/fault"
+)
+
+// endsAfter wants a receive to fail with a code, and not before its time.
+func endsAfter(t *testing.T, what string, receive func() error, after time.Duration, code codes.Code) {
+	t.Helper()
+	began := time.Now()
+	err := receive()
+	if took := time.Since(began); took < after || took > after+time.Second {
+		t.Errorf("%s: ended after %s, want %s", what, took, after)
+	}
+	if status.Code(err) != code {
+		t.Errorf("%s: ended with %v, want %s", what, err, code)
+	}
+}
+
+// A call whose message does not come ends; its handler never ran.
+func TestPatience_Call(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := start(t, service{call: func(context.Context, *bytesValue) (*bytesValue, error) {
+			t.Error("the handler ran")
+			return &bytesValue{}, nil
+		}})
+		stream, err := server.conn.NewStream(t.Context(), &grpc.StreamDesc{ClientStreams: true}, callMethod)
+		if err != nil {
+			t.Fatal(err)
+		}
+		endsAfter(t, "without a message", func() error { return stream.RecvMsg(&bytesValue{}) }, 30*time.Second, codes.DeadlineExceeded)
+	})
+}
+
+// A handler has two minutes, where the caller gives it no less.
+func TestPatience_Handler(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := start(t, service{call: func(ctx context.Context, _ *bytesValue) (*bytesValue, error) {
+			<-ctx.Done()
+			return nil, ctx.Err()
+		}})
+		endsAfter(t, "a handler that hangs", func() error { return server.call(t.Context(), nil) }, 2*time.Minute, codes.DeadlineExceeded)
+	})
+}
+
+func TestPatience_SlowWriter(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := start(t, echoing())
+		stream := server.open(t)
+		for range 3 { // each message gives the next its time
+			time.Sleep(14 * time.Minute) //nolint:forbidigo // in the bubble's time
+			if err := errors.Join(stream.SendMsg(wrapperspb.Bytes(nil)), stream.RecvMsg(&bytesValue{})); err != nil {
+				t.Fatal(err)
+			}
+		}
+		endsAfter(t, "nothing sent", func() error { return stream.RecvMsg(&bytesValue{}) }, 15*time.Minute, codes.DeadlineExceeded)
+	})
+}
+
+func TestPatience_SlowReader(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ended := make(chan error, 1)
+		server := start(t, service{stream: func(stream grpc.ServerStream) error {
+			for {
+				if err := stream.SendMsg(wrapperspb.Bytes(make([]byte, 1<<20))); err != nil {
+					ended <- err
+					return err
+				}
+			}
+		}})
+		server.open(t)
+		endsAfter(t, "nothing read", func() error { return <-ended }, time.Minute, codes.DeadlineExceeded)
+	})
+}
+
+// The same refusal is in the log once a minute, with how many there were.
+func TestRefusals(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := start(t, failing(func() error { return fault.New(fault.Denied, "ROLE_MISSING", "no role") }))
+		for range 100 {
+			_ = server.call(t.Context(), nil) // it fails, as wanted
+		}
+		lines := server.log.lines("a call was refused")
+		if len(lines) != 1 || !strings.Contains(lines[0], "level=WARN") || !strings.Contains(lines[0], "reason=ROLE_MISSING") || !strings.Contains(lines[0], callMethod) {
+			t.Errorf("after 100 refusals the log has %q", lines)
+		}
+		time.Sleep(time.Minute)              //nolint:forbidigo // in the bubble's time
+		_ = server.call(t.Context(), nil)    // likewise
+		lines = server.log.lines(" more=99") // that came in between
+		if len(lines) != 1 {
+			t.Errorf("a minute later the log has %q", server.log.lines("a call was refused"))
+		}
+	})
+}
