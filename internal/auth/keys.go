@@ -32,6 +32,7 @@ type verification struct {
 	mayWait    bool  // for the issuer
 	unread     error // why the issuer's keys can't be read: then nothing can be said about a token
 	generation int   // of the keys by which it was verified
+	costly     bool  // a signature was computed
 }
 
 type verificationKey struct{}
@@ -82,7 +83,7 @@ func (k *keys) VerifySignature(ctx context.Context, token string) ([]byte, error
 		progress.unread = err // for the verifier hands on what an error says, and not the error
 		return nil, err
 	}
-	progress.generation = generation
+	progress.generation, progress.costly = generation, len(known) > 0
 	for i := range known {
 		if payload, err := signed.Verify(&known[i]); err == nil {
 			return payload, nil

@@ -63,14 +63,15 @@ func sourceOf(ip netip.Addr) string {
 	return ip.String()
 }
 
-// What may come from one address of tokens that are not the issuer's: to verify one costs more than to send it.
+// What may come from one address of tokens that name a key of the issuer's and are not signed by it: to find that out costs more than to
+// send one.
 const (
 	badTokens     = 20 // a second, for long
 	badTokenBurst = 100
 	mostSources   = 10_000 // that are remembered
 )
 
-// strangers count the tokens that were refused, by where they came from.
+// strangers count the tokens that were forged, by where they came from.
 type strangers struct {
 	clock   clock.Clock
 	sources *lru.Cache[string, *rate.Limiter]
@@ -90,7 +91,7 @@ func (s *strangers) check(source string) error {
 	if !ok || l.TokensAt(s.clock()) >= 1 {
 		return nil
 	}
-	e := fault.New(fault.Limit, "TOO_MANY_BAD_TOKENS", "too many tokens from this address were refused: try again later")
+	e := fault.New(fault.Limit, "TOO_MANY_BAD_TOKENS", "too many tokens from this address were forged: try again later")
 	e.RetryAfter = time.Second
 	return e
 }

@@ -178,14 +178,15 @@ func (i *issuer) principal(ctx context.Context, token string, mayWait bool) (Pri
 		i.log.WarnContext(ctx, "the issuer's keys can't be read", "issuer", i.url, "error", progress.unread)
 		return Principal{}, issuerOut()
 	case err != nil:
-		i.strangers.note(from)
+		if progress.costly {
+			i.strangers.note(from)
+		}
 		reason := err.Error()
 		i.log.DebugContext(ctx, "a token was refused", "reason", reason[:min(len(reason), longestReason)])
 		return Principal{}, unknown()
 	}
 	who, err := i.holder(idToken)
 	if err != nil {
-		i.strangers.note(from)
 		return Principal{}, err
 	}
 	i.verified.Add(hash, verified{who: who, expires: idToken.Expiry, generation: progress.generation})

@@ -201,3 +201,22 @@ func TestClaims(t *testing.T) {
 		}
 	}
 }
+
+// Who forges tokens by the issuer's key soon has to wait, and with it its neighbours that are not known yet; who is known does not.
+func TestForgersAreLimited(t *testing.T) {
+	p, forger := authtest.New(t), authtest.New(t)
+	s := newService(t, p.URL)
+	known, neighbour := p.Token(t, now, nil), p.Token(t, now, authtest.Claims{"sub": "bob"})
+	s.wantKnown(t, "before", known)
+	key := forger.Key()
+	key.KeyID = p.Key().KeyID
+	forged := authtest.Sign(t, jose.SigningKey{Algorithm: jose.RS256, Key: key}, p.Claims(now, nil))
+	for range badTokenBurst {
+		s.wantReason(t, "a forged token", "UNAUTHENTICATED", "Bearer "+forged)
+	}
+	s.wantReason(t, "one more", "TOO_MANY_BAD_TOKENS", "Bearer "+forged)
+	s.wantReason(t, "a neighbour", "TOO_MANY_BAD_TOKENS", "Bearer "+neighbour)
+	s.wantKnown(t, "who is known", known)
+	s.time = s.time.Add(time.Second)
+	s.wantKnown(t, "a neighbour, a second later", neighbour)
+}

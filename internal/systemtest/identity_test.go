@@ -41,8 +41,11 @@ func (c *closed) token(subject, roles, partners string) string {
 }
 
 // as is the context of a call with a token.
-func (c *closed) as(token string) context.Context {
-	return metadata.AppendToOutgoingContext(within(c.T), "authorization", "Bearer "+token)
+func (c *closed) as(token string) context.Context { return bearing(within(c.T), token) }
+
+// bearing is the context of a call with a token.
+func bearing(ctx context.Context, token string) context.Context {
+	return metadata.AppendToOutgoingContext(ctx, "authorization", "Bearer "+token)
 }
 
 // ask calls the gateway with a token, and returns the HTTP status and the reason of a refusal.
