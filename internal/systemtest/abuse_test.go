@@ -15,6 +15,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -43,8 +44,9 @@ var limits = []string{"429 RATE_EXCEEDED", "429 TOO_MANY_BAD_TOKENS", "ResourceE
 // An attacked server is closed, and has a plan of Contoso's.
 type attacked struct {
 	*closed
-	plan        string // its path
-	old         string // an etag that it had
+	plan, draft string // paths of plans: one was submitted
+	old         string // an etag that the draft had
+	recorded    atomic.Int64
 	ann, writer string // tokens of those who mean well
 	client      *http.Client
 }
@@ -56,11 +58,19 @@ func startAttacked(t *testing.T) *attacked {
 	a.renew()
 	owner := a.token("pat", "PROGRAM_ADMIN", "")
 	a.must(owner, "POST", "/v1/programs?programId=azure", `{"displayName":"Azure","timeZone":"UTC","currencyCodes":["USD"],"markets":["US"],
-		"fundTypes":[{"id":"coop","displayName":"Co-op"}],"programYears":[{"id":"fy26","startDate":{"year":2020,"month":1,"day":1},
+		"fundTypes":[{"id":"coop","displayName":"Co-op"},{"id":"mdf","displayName":"Market development"}],"programYears":[{"id":"fy26","startDate":{"year":2020,"month":1,"day":1},
 		"endDate":{"year":2099,"month":12,"day":31}}],"activityTypes":[{"id":"event","displayName":"Event"}],"reviewerEmailDomains":["example.com"],"hasPlans":true}`)
 	a.must(owner, "POST", "/v1/partners/contoso/enrollments?enrollmentId=azure", `{"adminEmails":["ann@contoso.example"]}`)
-	a.old = a.must(a.ann, "POST", "/v1/partners/contoso/plans", `{"program":"programs/azure","fundType":"coop","programYear":"fy26","displayName":"Plan"}`)
-	a.must(a.ann, "PATCH", a.plan, `{"displayName":"New name"}`)
+	a.draft = "/v1/partners/contoso/plans/azure.mdf.fy26"
+	a.old = a.must(a.ann, "POST", "/v1/partners/contoso/plans", `{"program":"programs/azure","fundType":"mdf","programYear":"fy26","displayName":"Draft"}`)
+	a.must(a.ann, "PATCH", a.draft, `{"displayName":"New name"}`)
+	a.must(a.ann, "POST", "/v1/partners/contoso/plans", `{"program":"programs/azure","fundType":"coop","programYear":"fy26","displayName":"Plan",
+		"market":"US","currencyCode":"USD","reviewerEmail":"rita@example.com","requestedLimit":{"currencyCode":"USD","units":"100"}}`)
+	const days = `"startDate":{"year":2026,"month":1,"day":1},"endDate":{"year":2026,"month":12,"day":31}`
+	a.must(a.ann, "POST", a.plan+"/campaigns?campaignId=c", `{"displayName":"Spring",`+days+`}`)
+	a.must(a.ann, "POST", a.plan+"/campaigns/c/activities", `{"displayName":"Webinar","activityType":"event","regionCodes":["US"],
+		"plannedCost":{"currencyCode":"USD","units":"1"},`+days+`}`)
+	a.must(a.ann, "POST", a.plan+":submit", `{"etag":"`+a.must(a.ann, "GET", a.plan, "")+`"}`)
 	return a
 }
 
@@ -182,7 +192,7 @@ func (a *attacked) abuses() []abuse {
 		{"a token of another partner", func(ctx context.Context) (string, error) { return a.get(ctx, mallory) }, "NotFound NOT_FOUND"},
 		{"a token without a role", func(ctx context.Context) (string, error) { return a.get(ctx, none) }, "PermissionDenied ROLE_MISSING"},
 		a.overJSON("the wrong role", "403 ROLE_MISSING", "POST", a.plan+":approve", "{}", bearer(zoe)...),
-		a.overJSON("an etag again", "409 ETAG_MISMATCH", "PATCH", a.plan, `{"displayName":"Mine","etag":"`+a.old+`"}`, bearer(zoe)...),
+		a.overJSON("an etag again", "409 ETAG_MISMATCH", "PATCH", a.draft, `{"displayName":"Mine","etag":"`+a.old+`"}`, bearer(zoe)...),
 		a.overJSON("a forged page token", "400 PAGE_TOKEN_INVALID", "GET", "/v1/partners/contoso/plans?pageToken="+url.QueryEscape("AAAA"), "", bearer(zoe)...),
 		a.overJSON("headers that pass for others", "401 UNAUTHENTICATED", "GET", a.plan, "",
 			"Grpc-Metadata-Authorization", "Bearer "+zoe, "Grpcgateway-Authorization", "Bearer "+zoe, "X-Forwarded-Host", "localhost"),
@@ -224,7 +234,7 @@ func (zeros) Read(p []byte) (int, error) {
 
 // bombard sends a message over gRPC that is small on its way.
 func (a *attacked) bombard(ctx context.Context, token string) (string, error) {
-	request := &planv1.UpdatePlanRequest{Plan: &planv1.Plan{Name: strings.TrimPrefix(a.plan, "/v1/"), Description: strings.Repeat("x", 14<<20)}}
+	request := &planv1.UpdatePlanRequest{Plan: &planv1.Plan{Name: strings.TrimPrefix(a.plan, "/v1/"), Description: strings.Repeat("x", 2<<20)}}
 	_, err := planv1.NewPlanServiceClient(a.plans).UpdatePlan(bearing(ctx, token), request, grpc.UseCompressor(grpcgzip.Name))
 	return fmt.Sprint(status.Code(err), " ", fault.ReasonOf(rpc.FromStatus(err))), ctx.Err()
 }
