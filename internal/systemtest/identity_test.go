@@ -1,6 +1,7 @@
 package systemtest
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -26,6 +27,7 @@ import (
 type closed struct {
 	*server
 	issuer *authtest.Provider
+	client *http.Client // of the gateway; the usual one where it is nil
 }
 
 func startClosed(t *testing.T) *closed {
@@ -55,7 +57,7 @@ func (c *closed) ask(token, method, path, body string) (httpStatus int, reason s
 	if token != "" {
 		request.Header.Set("Authorization", "Bearer "+token)
 	}
-	response, err := http.DefaultClient.Do(request)
+	response, err := cmp.Or(c.client, http.DefaultClient).Do(request)
 	if err != nil {
 		c.Fatal(err)
 	}

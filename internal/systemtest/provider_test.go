@@ -132,11 +132,13 @@ type storage struct {
 // A signingKey is one for the provider to sign with, and its public half for others.
 type signingKey struct{ jose.JSONWebKey }
 
-func (k signingKey) ID() string                                  { return k.KeyID }
-func (k signingKey) SignatureAlgorithm() jose.SignatureAlgorithm { return jose.SignatureAlgorithm(k.JSONWebKey.Algorithm) }
-func (k signingKey) Algorithm() jose.SignatureAlgorithm          { return k.SignatureAlgorithm() }
-func (k signingKey) Use() string                                 { return k.JSONWebKey.Use }
-func (k signingKey) Key() any                                    { return k.JSONWebKey.Key }
+func (k signingKey) ID() string { return k.KeyID }
+func (k signingKey) SignatureAlgorithm() jose.SignatureAlgorithm {
+	return jose.SignatureAlgorithm(k.JSONWebKey.Algorithm)
+}
+func (k signingKey) Algorithm() jose.SignatureAlgorithm { return k.SignatureAlgorithm() }
+func (k signingKey) Use() string                        { return k.JSONWebKey.Use }
+func (k signingKey) Key() any                           { return k.JSONWebKey.Key }
 
 // sign has the provider sign with a new key from now on, which is published beside those that are.
 func (s *storage) sign(t *testing.T, algorithm jose.SignatureAlgorithm) {
