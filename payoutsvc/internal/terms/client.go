@@ -65,7 +65,9 @@ func New(plansvc planv1.PlanServiceClient, now clock.Clock) (*Client, error) {
 
 // call makes one call to plansvc in bounded time, and says what its errors
 // mean to a caller of payoutsvc: what plansvc does not have is NotFound, its
-// absence is Unavailable, and anything else is a defect, whose kind is hidden.
+// absence is Unavailable, and so is that it does not admit payoutsvc, which goes
+// when an operator mends it and is no fault of the caller's; anything else is a
+// defect, whose kind is hidden.
 func call[Response any](ctx context.Context, fn func(context.Context) (Response, error)) (Response, error) {
 	bounded, cancel := context.WithTimeout(ctx, callTime)
 	defer cancel()
@@ -79,6 +81,8 @@ func call[Response any](ctx context.Context, fn func(context.Context) (Response,
 		err = ctx.Err()
 	case bounded.Err() != nil || kind == fault.Unavailable || kind == fault.Limit:
 		err = fault.New(fault.Unavailable, "PLANSVC_UNAVAILABLE", "the plan service cannot be reached now: try again")
+	case kind == fault.Unauthenticated || kind == fault.Denied:
+		err = fault.New(fault.Unavailable, "PLANSVC_UNAVAILABLE", "the plan service does not admit the payout service: try again when that is mended")
 	case kind != fault.NotFound:
 		err = errors.New(fmt.Sprint("plansvc: ", err))
 	}

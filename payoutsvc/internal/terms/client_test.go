@@ -24,7 +24,8 @@ func TestClient_WhatPlansvcFailsWith(t *testing.T) {
 		{"it has too much to do", fault.New(fault.Limit, "TOO_MUCH", "later"), fault.Unavailable},
 		{"it knows no such thing", fault.New(fault.NotFound, "PROGRAM_NOT_FOUND", "there is none"), fault.NotFound},
 		{"it finds the question wrong", fault.New(fault.Invalid, "NAME_MALFORMED", "no name"), 0},
-		{"it denies an answer", fault.New(fault.Denied, "DENIED", "not for you"), 0},
+		{"it does not know us", fault.New(fault.Unauthenticated, "UNAUTHENTICATED", "who are you"), fault.Unavailable},
+		{"it denies an answer", fault.New(fault.Denied, "DENIED", "not for you"), fault.Unavailable},
 		{"it has a defect", errors.New("nil pointer"), 0},
 		{"it does not know the call", status.Error(codes.Unimplemented, "unknown method"), 0},
 	} {
