@@ -79,7 +79,8 @@ func (a *authority) issue(t *testing.T, names ...string) leaf {
 func (a *authority) make(t *testing.T, template *x509.Certificate, names ...string) leaf {
 	t.Helper()
 	until := template.NotAfter
-	if lasting(t, template); !until.IsZero() {
+	lasting(t, template)
+	if !until.IsZero() {
 		template.NotAfter = until
 	}
 	for _, name := range names {

@@ -46,13 +46,20 @@ const (
 	payoutRoles = "writer.example=EARNINGS_WRITER,operator.example=PAYOUT_OPERATOR,auditor.example=AUDITOR"
 )
 
-func startSecured(t *testing.T) *secured {
+// newSecured is one of which nothing runs.
+func newSecured(t *testing.T) *secured {
 	t.Helper()
 	s := &secured{ca: newAuthority(t), ring: keyring(t.TempDir()), folders: t.TempDir()}
 	s.closed = &closed{issuer: authtest.New(t), server: &server{T: t}}
 	s.tokens = []string{"--oidc-issuer", s.issuer.URL, "--oidc-audience", authtest.Audience}
 	s.ring.put(t, "ca.pem", s.ca.pem)
 	seed(t, "pebble:"+filepath.Join(s.folders, "plansvc"), 2)
+	return s
+}
+
+func startSecured(t *testing.T) *secured {
+	t.Helper()
+	s := newSecured(t)
 	s.plansvc = s.start("plansvc", "plansvc.example", "--client-roles", planRoles)
 	s.paysvc = s.start("payoutsvc", "payoutsvc.example", "--client-roles", payoutRoles, "--plansvc", s.plansvc)
 	s.gateway = "https://" + s.start("gateway", "gateway.example", "--plansvc", s.plansvc, "--payoutsvc", s.paysvc)

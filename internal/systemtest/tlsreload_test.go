@@ -10,7 +10,11 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
+	"github.com/incentives-dev/incentives/internal/fault"
+	"github.com/incentives-dev/incentives/internal/rpc"
 	"github.com/incentives-dev/incentives/internal/store/redistest"
+	"github.com/incentives-dev/incentives/plansvc/sample"
+	payoutv1 "github.com/incentives-dev/incentives/proto/incentives/payout/v1"
 	planv1 "github.com/incentives-dev/incentives/proto/incentives/plan/v1"
 )
 
@@ -94,4 +98,32 @@ func TestCertificatesAreReloaded(t *testing.T) {
 		t.Errorf("a connection of before: %v", err)
 	}
 	s.stop()
+}
+
+// A payoutsvc whose certificate stands for nobody says that it can't work, and not that its caller is unknown. With the
+// certificate that it is given while it runs, it makes its next connection.
+func TestPayoutsvcIsGivenAnotherCertificate(t *testing.T) {
+	t.Parallel()
+	s := newSecured(t)
+	s.plansvc = s.start("plansvc", "plansvc.example", "--client-roles", planRoles)
+	at := s.start("payoutsvc", "nobody.example", "--client-roles", payoutRoles, "--plansvc", s.plansvc)
+	operator := payoutv1.NewPayoutServiceClient(reach(t, at, s.ca.with(t, s.ca.issue(t, "operator.example"))))
+	preview := func() error {
+		_, err := operator.PreviewPayoutRun(within(t), &payoutv1.PreviewPayoutRunRequest{Parent: "programs/" + sample.Program, PayDate: payDate})
+		return err
+	}
+	if err := preview(); status.Code(err) != codes.Unavailable || fault.ReasonOf(rpc.FromStatus(err)) != "PLANSVC_UNAVAILABLE" {
+		t.Errorf("plansvc does not know payoutsvc: %v", err)
+	}
+
+	s.ring.putLeaf(t, "payoutsvc", s.ca.issue(t, "payoutsvc.example"))
+	s.parts[0].stop(t)
+	redistest.Await(t, "the new certificate", func(context.Context) error {
+		again := s.start("plansvc", "plansvc.example", "--client-roles", planRoles, "--listen", s.plansvc)
+		defer func() { s.parts[len(s.parts)-1].stop(t) }()
+		if again != s.plansvc {
+			t.Fatalf("it listens on %s, not %s", again, s.plansvc)
+		}
+		return preview()
+	})
 }
