@@ -33,7 +33,7 @@ type closed struct {
 func startClosed(t *testing.T) *closed {
 	t.Helper()
 	issuer := authtest.New(t)
-	return &closed{issuer: issuer, server: serve(t, "pebble:"+t.TempDir(), time.Time{}, "--oidc-issuer", issuer.URL, "--oidc-audience", authtest.Audience)}
+	return &closed{issuer: issuer, server: serve(t, t.TempDir(), time.Time{}, "--oidc-issuer", issuer.URL, "--oidc-audience", authtest.Audience)}
 }
 
 // token is one of somebody with roles, who belongs to partners.
