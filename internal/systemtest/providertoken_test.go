@@ -23,7 +23,7 @@ import (
 // startAt starts a closed server that takes a real provider's tokens.
 func startAt(t *testing.T, p *provider) *closed {
 	t.Helper()
-	return &closed{server: serve(t, "pebble:"+t.TempDir(), time.Time{}, p.flags()...)}
+	return &closed{server: serve(t, t.TempDir(), time.Time{}, p.flags()...)}
 }
 
 // ways are the calls by which a token meets each part that verifies it. Each returns how it was answered: as taken, or refused.
