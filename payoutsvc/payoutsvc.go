@@ -143,6 +143,7 @@ func (c Config) serve(ctx context.Context, listener net.Listener, p parts) error
 	scheduler := schedule.Scheduler{
 		Programs: p.terms.Programs, LastScheduled: book.LastScheduled, Start: runner.Start, Clock: c.Clock, Wait: wait, Log: c.Log,
 	}
+	c.Log.Info("who may call", "service", "payoutsvc", "is", c.Describe())
 	drain := make(chan struct{})
 	service := &payoutrpc.Service{
 		Ledger: book, Terms: p.terms, Runner: runner, Clock: c.Clock, Log: c.Log,

@@ -80,6 +80,7 @@ func Run(ctx context.Context, config Config) (err error) {
 	if err != nil {
 		return fmt.Errorf("plansvc: %w", err)
 	}
+	config.Log.Info("who may call", "service", "plansvc", "is", config.Describe())
 	server := rpc.Server{
 		Name: "plansvc", Listener: listener, Guard: guard, TLS: connections, Register: service.Register, Ready: plans.Ready,
 		Drain: make(chan struct{}), Deadline: config.ShutdownTimeout, Log: config.Log,

@@ -132,7 +132,7 @@ func (c Settings) Guard(log *slog.Logger, sees Sees) (*Guard, error) {
 		case token != "":
 			return Principal{}, unknown()
 		}
-		if certificate := certificateOf(ctx); certificate != nil {
+		if certificate := certificateOf(ctx); certificate != nil && len(forwarded(ctx)) == 0 {
 			if who, ok := holder(certificate, roles); ok {
 				return who, nil
 			}
@@ -147,8 +147,8 @@ func (c Settings) Guard(log *slog.Logger, sees Sees) (*Guard, error) {
 // that site: the name that was asked for is its own.
 func identifyLocal(ctx context.Context, _ bool) (Principal, error) {
 	md, _ := metadata.FromIncomingContext(ctx)
-	for _, forwarded := range md.Get("x-forwarded-for") {
-		for address := range strings.SplitSeq(forwarded, ",") {
+	for _, addresses := range forwarded(ctx) {
+		for address := range strings.SplitSeq(addresses, ",") {
 			if ip, err := netip.ParseAddr(strings.TrimSpace(address)); err != nil || !ip.Unmap().IsLoopback() {
 				return Principal{}, unknown()
 			}
@@ -163,6 +163,13 @@ func identifyLocal(ctx context.Context, _ bool) (Principal, error) {
 		}
 	}
 	return local(), nil
+}
+
+// forwarded says for whom a gateway makes a call; none where the caller makes it itself. A gateway's certificate is not that of who
+// comes through it: it would have everybody who reaches the gateway be the gateway.
+func forwarded(ctx context.Context) []string {
+	md, _ := metadata.FromIncomingContext(ctx)
+	return md.Get("x-forwarded-for")
 }
 
 // CallOptions are those by which one part of a process calls another, which has the same Internal token.

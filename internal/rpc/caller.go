@@ -2,12 +2,13 @@ package rpc
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"strings"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 
 	"github.com/incentives-dev/incentives/internal/auth"
 )
@@ -47,15 +48,15 @@ type fileToken struct {
 	secure bool
 }
 
-// GetRequestMetadata implements credentials.PerRPCCredentials.
+// GetRequestMetadata implements credentials.PerRPCCredentials. Its errors are statuses, since gRPC puts words of its own before others.
 func (t fileToken) GetRequestMetadata(context.Context, ...string) (map[string]string, error) {
 	text, err := os.ReadFile(t.file)
 	if err != nil {
-		return nil, fmt.Errorf("--token-file: %w", err)
+		return nil, status.Errorf(codes.Unauthenticated, "--token-file: %v", err)
 	}
 	token := strings.TrimSpace(string(text))
 	if token == "" || strings.ContainsAny(token, " \n\r\t") {
-		return nil, errors.New("--token-file: it holds no token")
+		return nil, status.Errorf(codes.Unauthenticated, "--token-file: %s holds no token", t.file)
 	}
 	return map[string]string{"authorization": "Bearer " + token}, nil
 }

@@ -1,6 +1,7 @@
 package systemtest
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -26,12 +27,13 @@ import (
 type closed struct {
 	*server
 	issuer *authtest.Provider
+	client *http.Client // of the gateway; the usual one where it is nil
 }
 
 func startClosed(t *testing.T) *closed {
 	t.Helper()
 	issuer := authtest.New(t)
-	return &closed{issuer: issuer, server: serve(t, "pebble:"+t.TempDir(), time.Time{}, "--oidc-issuer", issuer.URL, "--oidc-audience", authtest.Audience)}
+	return &closed{issuer: issuer, server: serve(t, t.TempDir(), time.Time{}, "--oidc-issuer", issuer.URL, "--oidc-audience", authtest.Audience)}
 }
 
 // token is one of somebody with roles, who belongs to partners.
@@ -58,7 +60,7 @@ func (c *closed) ask(token, method, path, body string) (httpStatus int, reason s
 	if token != "" {
 		request.Header.Set("Authorization", "Bearer "+token)
 	}
-	response, err := http.DefaultClient.Do(request)
+	response, err := cmp.Or(c.client, http.DefaultClient).Do(request)
 	if err != nil {
 		c.Fatal(err)
 	}

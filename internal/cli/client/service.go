@@ -111,6 +111,10 @@ var connectionCauses = map[string]string{
 
 // connectionCause is the cause at the end of what a connection says, such as "connection refused".
 func connectionCause(message string) string {
+	if _, certificate, ok := strings.Cut(message, "x509: "); ok { // its words have colons of their own, and guesses in brackets
+		certificate, _, _ = strings.Cut(certificate, " (possibly")
+		return strings.TrimRight(certificate, `"`)
+	}
 	words := strings.Trim(message[strings.LastIndex(message, ": ")+1:], ` "`)
 	if said, ok := connectionCauses[words]; ok {
 		return said
