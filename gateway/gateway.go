@@ -53,10 +53,10 @@ func Run(ctx context.Context, config Config) error {
 		return fmt.Errorf("gateway: %w", err)
 	}
 	defer listener.Close()
-	if listener, err = config.Wrap(rpc.Usual.Bounded(listener, config.Log)); err != nil {
+	if listener, err = config.Wrap(rpc.Usual.Bounded(listener, config.Log), config.Log); err != nil {
 		return fmt.Errorf("gateway: %w", err)
 	}
-	credentials, err := config.DialOption()
+	credentials, err := config.DialOption(config.Log)
 	if err != nil {
 		return fmt.Errorf("gateway: %w", err)
 	}

@@ -66,14 +66,14 @@ func Run(ctx context.Context, config Config) (err error) {
 	if config.Log == nil {
 		config.Log = slog.Default()
 	}
-	if err := cmp.Or(config.Settings.Check(config.Listen), config.TLS.Check(config.Listen), config.Limits.Check()); err != nil {
+	if err := cmp.Or(config.Settings.Check(config.Listen), config.TLS.Check(config.Listen), rpc.CheckAccess(config.TLS, config.Settings), config.Limits.Check()); err != nil {
 		return fmt.Errorf("payoutsvc: %w", err)
 	}
 	guard, err := config.Guard(config.Log, auth.OwnPartners)
 	if err != nil {
 		return fmt.Errorf("payoutsvc: %w", err)
 	}
-	connections, err := config.Server()
+	connections, err := config.Server(config.Log)
 	if err != nil {
 		return fmt.Errorf("payoutsvc: %w", err)
 	}
@@ -95,7 +95,7 @@ func Run(ctx context.Context, config Config) (err error) {
 	if err := storecopy.CheckWhole(ctx, db); err != nil {
 		return fmt.Errorf("payoutsvc: the store can't be used: %w", err)
 	}
-	credentials, err := config.DialOption()
+	credentials, err := config.DialOption(config.Log)
 	if err != nil {
 		return fmt.Errorf("payoutsvc: %w", err)
 	}

@@ -3,6 +3,7 @@ package rpc
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"os"
 	"strings"
 
@@ -27,7 +28,7 @@ func (c Caller) DialOptions(address string) ([]grpc.DialOption, error) {
 	if err := t.Check(address); err != nil {
 		return nil, err
 	}
-	connect, err := t.DialOption()
+	connect, err := t.DialOption(slog.New(slog.DiscardHandler))
 	if err != nil {
 		return nil, err
 	}

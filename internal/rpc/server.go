@@ -25,6 +25,7 @@ const (
 	maxStreams        = 1000             // calls at once
 	handshakePatience = 10 * time.Second // until it says something
 	maxIdle           = 15 * time.Minute // without a call
+	maxAge            = 30 * time.Minute // so that a certificate that was replaced is soon out of use; calls in flight are finished
 	probeAfter        = time.Minute      // of silence, to see whether anybody is there
 	probePatience     = 20 * time.Second // for the answer to that
 )
@@ -86,7 +87,7 @@ func (s *Server) Serve(ctx context.Context) error {
 		grpc.MaxHeaderListSize(maxHeaders),
 		grpc.MaxConcurrentStreams(maxStreams),
 		grpc.ConnectionTimeout(handshakePatience),
-		grpc.KeepaliveParams(keepalive.ServerParameters{MaxConnectionIdle: maxIdle, Time: probeAfter, Timeout: probePatience}),
+		grpc.KeepaliveParams(keepalive.ServerParameters{MaxConnectionIdle: maxIdle, MaxConnectionAge: maxAge, Time: probeAfter, Timeout: probePatience}),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 5 * time.Second, PermitWithoutStream: true}),
 		grpc.WaitForHandlers(true),
 	}

@@ -3,24 +3,17 @@ package rpc
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
-	"os"
-	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
-	"google.golang.org/grpc/credentials/tls/certprovider"
-	"google.golang.org/grpc/credentials/tls/certprovider/pemfile"
 
 	"github.com/incentives-dev/incentives/internal/auth"
 )
-
-// reloadEvery is how often certificates are looked for that have taken the place of those in use.
-const reloadEvery = 2 * time.Second
 
 // TLS are the settings of how a service is reached, and reaches others. Files are read again when they change; a new one that
 // can't be read leaves the old one in use.
@@ -39,47 +32,34 @@ func (t TLS) Check(address string) error {
 	case t.TLSCert == "" && auth.Exposed(address) && !t.AllowPlaintext:
 		return fmt.Errorf("%s is not on loopback, and needs --tls-cert (or --allow-plaintext, where something in front provides TLS)", address)
 	}
-	if t.TLSCert != "" {
-		if _, err := tls.LoadX509KeyPair(t.TLSCert, t.TLSKey); err != nil {
-			return fmt.Errorf("--tls-cert and --tls-key: %w", err)
-		}
-	}
-	if t.TLSCA != "" {
-		pem, err := os.ReadFile(t.TLSCA)
-		if err != nil {
-			return fmt.Errorf("--tls-ca: %w", err)
-		}
-		if !x509.NewCertPool().AppendCertsFromPEM(pem) {
-			return fmt.Errorf("--tls-ca: %s holds no certificate", t.TLSCA)
-		}
+	_, err := t.read()
+	return err
+}
+
+// CheckAccess returns what of the settings of a service does not go together, in one line.
+func CheckAccess(t TLS, access auth.Settings) error {
+	if len(access.ClientRoles) > 0 && (t.TLSCert == "" || t.TLSCA == "") {
+		return errors.New("--client-roles needs --tls-cert and --tls-ca: callers' certificates come with TLS, and are signed by somebody")
 	}
 	return nil
 }
 
-// provider reads the files, and reads them again.
-func (t TLS) provider() (certprovider.Provider, error) {
-	return pemfile.NewProvider(pemfile.Options{CertFile: t.TLSCert, KeyFile: t.TLSKey, RootFile: t.TLSCA, RefreshDuration: reloadEvery})
-}
-
 // Server is the configuration of a server, nil for one without TLS. A caller's certificate is verified if it has one.
-func (t TLS) Server() (*tls.Config, error) {
+func (t TLS) Server(log *slog.Logger) (*tls.Config, error) {
 	if t.TLSCert == "" {
 		return nil, nil
 	}
-	files, err := t.provider()
+	files, err := t.files(log)
 	if err != nil {
 		return nil, err
 	}
 	base := &tls.Config{MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"}}
-	base.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
-		material, err := files.KeyMaterial(hello.Context())
-		if err != nil {
-			return nil, err
-		}
+	base.GetConfigForClient = func(*tls.ClientHelloInfo) (*tls.Config, error) {
+		now := files.get()
 		config := base.Clone()
-		config.GetConfigForClient, config.Certificates = nil, material.Certs
-		if material.Roots != nil {
-			config.ClientCAs, config.ClientAuth = material.Roots, tls.VerifyClientCertIfGiven
+		config.GetConfigForClient, config.Certificates = nil, now.certificates
+		if now.authorities != nil {
+			config.ClientCAs, config.ClientAuth = now.authorities, tls.VerifyClientCertIfGiven
 		}
 		return config, nil
 	}
@@ -87,8 +67,8 @@ func (t TLS) Server() (*tls.Config, error) {
 }
 
 // Wrap has a listener of HTTP speak TLS, if the settings say so.
-func (t TLS) Wrap(listener net.Listener) (net.Listener, error) {
-	config, err := t.Server()
+func (t TLS) Wrap(listener net.Listener, log *slog.Logger) (net.Listener, error) {
+	config, err := t.Server(log)
 	if err != nil || config == nil {
 		return listener, err
 	}
@@ -97,11 +77,11 @@ func (t TLS) Wrap(listener net.Listener) (net.Listener, error) {
 }
 
 // Client are the credentials to reach others with. Without a certificate and a CA, that is in plain text.
-func (t TLS) Client() (credentials.TransportCredentials, error) {
+func (t TLS) Client(log *slog.Logger) (credentials.TransportCredentials, error) {
 	if t.TLSCert == "" && t.TLSCA == "" {
 		return insecure.NewCredentials(), nil
 	}
-	files, err := t.provider()
+	files, err := t.files(log)
 	if err != nil {
 		return nil, err
 	}
@@ -109,8 +89,8 @@ func (t TLS) Client() (credentials.TransportCredentials, error) {
 }
 
 // DialOption is Client as an option of Dial.
-func (t TLS) DialOption() (grpc.DialOption, error) {
-	c, err := t.Client()
+func (t TLS) DialOption(log *slog.Logger) (grpc.DialOption, error) {
+	c, err := t.Client(log)
 	return grpc.WithTransportCredentials(c), err
 }
 
@@ -118,15 +98,12 @@ func (t TLS) DialOption() (grpc.DialOption, error) {
 type reloading struct {
 	credentials.TransportCredentials
 
-	files certprovider.Provider
+	files *files
 }
 
 func (r *reloading) ClientHandshake(ctx context.Context, authority string, conn net.Conn) (net.Conn, credentials.AuthInfo, error) {
-	material, err := r.files.KeyMaterial(ctx)
-	if err != nil {
-		return nil, nil, err
-	}
-	config := &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: material.Roots, Certificates: material.Certs}
+	now := r.files.get()
+	config := &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: now.authorities, Certificates: now.certificates}
 	return credentials.NewTLS(config).ClientHandshake(ctx, authority, conn)
 }
 
