@@ -68,11 +68,11 @@ func stream(log *slog.Logger) grpc.StreamServerInterceptor {
 	}
 }
 
-// A sizedStream refuses messages above MessageLimit.
+// A sizedStream refuses messages above MessageLimit, and what can't be read.
 type sizedStream struct{ grpc.ServerStream }
 
 func (s sizedStream) RecvMsg(m any) error {
-	if err := s.ServerStream.RecvMsg(m); err != nil {
+	if err := receive(m, s.ServerStream.RecvMsg); err != nil {
 		if errors.Is(err, io.EOF) {
 			return io.EOF
 		}

@@ -77,6 +77,7 @@ func (s *Server) Serve(ctx context.Context) error {
 	options := []grpc.ServerOption{
 		grpc.ChainUnaryInterceptor(unary(s.Log), s.Guard.Unary),
 		grpc.ChainStreamInterceptor(stream(s.Log), s.Guard.Stream),
+		grpc.ForceServerCodecV2(newCodec()),
 		grpc.MaxRecvMsgSize(hardMessageLimit),
 		grpc.MaxHeaderListSize(maxHeaders),
 		grpc.MaxConcurrentStreams(maxStreams),
@@ -89,7 +90,7 @@ func (s *Server) Serve(ctx context.Context) error {
 		options = append(options, grpc.Creds(credentials.NewTLS(s.TLS)))
 	}
 	server := grpc.NewServer(options...)
-	s.Register(server)
+	s.Register(registrar{server})
 	reflection.Register(server)
 	if err := s.Guard.Protect(server); err != nil {
 		return fmt.Errorf("%s: %w", s.Name, err)
