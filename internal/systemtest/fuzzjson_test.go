@@ -51,13 +51,14 @@ func (s *subject) ask(t *testing.T, data []byte) {
 	if err != nil {
 		t.Errorf("%v in the answer to %.9000s", err, text)
 	}
-	s.judgeAnswer(t, method, request, response, answer, text)
+	s.judgeAnswer(t, method, response, answer, text)
 	s.mustBeCalm(t, text)
 }
 
 // judgeAnswer checks what the gateway answered with: JSON, which says what is wrong with the request, and not with the system.
-func (s *subject) judgeAnswer(t *testing.T, method protoreflect.MethodDescriptor, request *http.Request, response *http.Response, answer []byte, text string) {
+func (s *subject) judgeAnswer(t *testing.T, method protoreflect.MethodDescriptor, response *http.Response, answer []byte, text string) {
 	t.Helper()
+	request := response.Request
 	kind := response.Header.Get("Content-Type")
 	switch {
 	case request.Method == http.MethodHead:
@@ -105,12 +106,40 @@ func (s *subject) judgeStatus(t *testing.T, answer []byte, httpStatus int, reque
 
 // headers are what a client may say beside its request, of which most is nothing to us.
 var headers = [][2]string{
-	{"Grpc-Timeout", "1n"}, {"Grpc-Timeout", "99999999H"}, {"Grpc-Timeout", "x"}, {"Grpc-Timeout", "-1S"}, {"Grpc-Timeout", "0S"}, {"Grpc-Metadata-Authorization", "Bearer x.y.z"},
-	{"Authorization", "Bearer x"}, {"Authorization", "Basic eDp5"}, {"Authorization", ""}, {"Authorization", "Bearer \xff"}, {"X-Http-Method-Override", "DELETE"},
-	{"X-Http-Method-Override", "\xff"}, {"Content-Encoding", "gzip"}, {"Content-Type", "application/x-www-form-urlencoded"}, {"Content-Type", "multipart/form-data; boundary=x"},
-	{"Content-Type", "application/grpc"}, {"Content-Type", ";;;"}, {"Accept", "text/html;q=x"}, {"Accept-Encoding", "br"}, {"Grpc-Metadata-X-Bin", "%%%"}, {"Grpc-Metadata-X-Bin", "AA=="},
-	{"Te", "trailers"}, {"Expect", "100-continue"}, {"Expect", "more"}, {"X-Forwarded-For", "::1, unknown"}, {"X-Forwarded-Host", "\xff"}, {"Grpc-Metadata-Grpc-Timeout", "1n"},
-	{"Connection", "Upgrade, HTTP2-Settings"}, {"Upgrade", "h2c"}, {"Range", "bytes=5-1"}, {"If-None-Match", "*"}, {"Cookie", "a=\x01"}, {"Grpc-Encoding", "gzip"}, {"Origin", "null"},
+	{"Grpc-Timeout", "1n"},
+	{"Grpc-Timeout", "99999999H"},
+	{"Grpc-Timeout", "x"},
+	{"Grpc-Timeout", "-1S"},
+	{"Grpc-Timeout", "0S"},
+	{"Grpc-Metadata-Authorization", "Bearer x.y.z"},
+	{"Authorization", "Bearer x"},
+	{"Authorization", "Basic eDp5"},
+	{"Authorization", ""},
+	{"Authorization", "Bearer \xff"},
+	{"X-Http-Method-Override", "DELETE"},
+	{"X-Http-Method-Override", "\xff"},
+	{"Content-Encoding", "gzip"},
+	{"Content-Type", "application/x-www-form-urlencoded"},
+	{"Content-Type", "multipart/form-data; boundary=x"},
+	{"Content-Type", "application/grpc"},
+	{"Content-Type", ";;;"},
+	{"Accept", "text/html;q=x"},
+	{"Accept-Encoding", "br"},
+	{"Grpc-Metadata-X-Bin", "%%%"},
+	{"Grpc-Metadata-X-Bin", "AA=="},
+	{"Te", "trailers"},
+	{"Expect", "100-continue"},
+	{"Expect", "more"},
+	{"X-Forwarded-For", "::1, unknown"},
+	{"X-Forwarded-Host", "\xff"},
+	{"Grpc-Metadata-Grpc-Timeout", "1n"},
+	{"Connection", "Upgrade, HTTP2-Settings"},
+	{"Upgrade", "h2c"},
+	{"Range", "bytes=5-1"},
+	{"If-None-Match", "*"},
+	{"Cookie", "a=\x01"},
+	{"Grpc-Encoding", "gzip"},
+	{"Origin", "null"},
 }
 
 // overHTTP makes the request of a call as its annotation says, and at times otherwise.
@@ -256,7 +285,7 @@ func (g generator) json(field protoreflect.FieldDescriptor, value protoreflect.V
 	if g.odd(30) {
 		return pick(g.dice, wrongValues)
 	}
-	switch field.Kind() {
+	switch field.Kind() { //nolint:exhaustive // the others are in JSON what they are here
 	case protoreflect.MessageKind:
 		m := value.Message()
 		get := func(i protoreflect.FieldNumber) protoreflect.Value { return m.Get(m.Descriptor().Fields().ByNumber(i)) }
