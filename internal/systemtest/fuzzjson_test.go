@@ -191,7 +191,7 @@ func (s *subject) overHTTP(g generator, method protoreflect.MethodDescriptor) (r
 		request.ContentLength = -1
 		request.TransferEncoding = pick(g.dice, [][]string{{"chunked"}, {"gzip", "chunked"}, {"identity"}})
 	}
-	return request, len(body), fmt.Sprintf("%s %.3000s %v\n%.5000q", verb, target, request.Header, body)
+	return request, len(body) + len(target), fmt.Sprintf("%s %.3000s %v\n%.5000q", verb, target, request.Header, body)
 }
 
 // escaped is a value in a path, as it should be or not.
