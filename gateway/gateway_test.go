@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -90,5 +91,19 @@ func TestRun_NoAddressOfAService(t *testing.T) {
 	err := Run(t.Context(), c)
 	if err == nil || !strings.HasPrefix(err.Error(), `gateway: payoutsvc at "\x7f": `) {
 		t.Errorf("Run ended with %v, want an error that names the service and its address", err)
+	}
+}
+
+// What a body is called changes nothing, and is told to nobody: see untyped.
+func TestContentTypeIsNotAskedFor(t *testing.T) {
+	for _, kind := range []string{"application/json", ";;;", "", "application/x-www-form-urlencoded"} {
+		given := httptest.NewRequest(http.MethodPost, "/v1/nothing", http.NoBody)
+		given.Header.Set("Content-Type", kind)
+		if got, ok := untyped(given).Header["Content-Type"]; ok {
+			t.Errorf("%q is passed on as %q", kind, got)
+		}
+		if given.Header.Get("Content-Type") != kind {
+			t.Errorf("%q is taken from the request itself, which is its server's", kind)
+		}
 	}
 }

@@ -77,8 +77,21 @@ func (m *mux) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case strings.Contains(strings.ToLower(r.URL.EscapedPath()), "%2f"):
 		m.write(r.Context(), w, fault.New(fault.Invalid, "PATH_MALFORMED", `no id holds "/", so the path can't hold %%2F`))
 	default:
-		m.calls.ServeHTTP(w, r)
+		m.calls.ServeHTTP(w, untyped(r))
 	}
+}
+
+// untyped is a request that says nothing of what its body is. Nobody here asks, but grpc-gateway would write a line about
+// each that it can't read, as an error, which callers could fill a log with.
+func untyped(r *http.Request) *http.Request {
+	const kind = "Content-Type"
+	if _, ok := r.Header[kind]; !ok {
+		return r
+	}
+	r = r.WithContext(r.Context())
+	r.Header = r.Header.Clone()
+	r.Header.Del(kind)
+	return r
 }
 
 func (m *mux) openapi(w http.ResponseWriter, _ *http.Request) {

@@ -72,6 +72,7 @@ func (m *mux) streamMany(r *http.Request, b *binding, answers *lines) {
 	// Nobody may read the body any more when this returns.
 	for range feed.requests {
 	}
+	_, _ = io.Copy(io.Discard, r.Body) // for that moment: a connection with unread bytes is reset, and the answer with it
 }
 
 // relayMany carries the lines of a body to the service and its answers back,

@@ -1,6 +1,7 @@
 package rpc_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -94,6 +95,44 @@ func TestMessageLimit(t *testing.T) {
 		}
 		if err := server.call(t.Context(), nil); err != nil {
 			t.Errorf("a call after those that were refused: %v, want none", err)
+		}
+	})
+}
+
+// An asIs is a codec that sends what it is given as it is.
+type asIs struct{}
+
+func (asIs) Name() string                { return "proto" }
+func (asIs) Unmarshal([]byte, any) error { return nil }
+func (asIs) Marshal(v any) ([]byte, error) {
+	message, _ := v.([]byte) // it gets no others
+	return message, nil
+}
+
+// gRPC itself would call that INTERNAL, without a reason.
+func TestMessagesThatCannotBeReadAreRefused(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := start(t, echoing())
+		for name, message := range map[string][]byte{
+			"no message": []byte("\xff"), "cut off": {0x0a, 5, 'x'}, "too deep": bytes.Repeat([]byte{0x0b}, 20_000),
+		} {
+			err := server.conn.Invoke(t.Context(), callMethod, message, nil, grpc.ForceCodec(asIs{}))
+			if status.Code(err) != codes.InvalidArgument || fault.ReasonOf(rpc.FromStatus(err)) != "REQUEST_MALFORMED" {
+				t.Errorf("%s: %v, want INVALID_ARGUMENT and REQUEST_MALFORMED", name, err)
+			}
+			stream, err := server.conn.NewStream(t.Context(), &grpc.StreamDesc{ServerStreams: true, ClientStreams: true}, streamMethod, grpc.ForceCodec(asIs{}))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := stream.SendMsg(message); err != nil {
+				t.Fatal(err)
+			}
+			if err := stream.RecvMsg(nil); status.Code(err) != codes.InvalidArgument || fault.ReasonOf(rpc.FromStatus(err)) != "REQUEST_MALFORMED" {
+				t.Errorf("%s in a stream: %v, want INVALID_ARGUMENT and REQUEST_MALFORMED", name, err)
+			}
+		}
+		if lines := server.log.lines("call failed"); len(lines) > 0 {
+			t.Errorf("it logged %q, want nothing", lines)
 		}
 	})
 }

@@ -88,7 +88,7 @@ type patientStream struct {
 func (s patientStream) RecvMsg(m any) error {
 	timer := time.AfterFunc(streamPatience, s.end)
 	defer timer.Stop()
-	if err := s.ServerStream.RecvMsg(m); err != nil {
+	if err := receive(m, s.ServerStream.RecvMsg); err != nil {
 		if errors.Is(err, io.EOF) {
 			return io.EOF
 		}

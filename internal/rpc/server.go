@@ -83,6 +83,7 @@ func (s *Server) Serve(ctx context.Context) error {
 		grpc.InTapHandle(s.tap),
 		grpc.ChainUnaryInterceptor(s.unary, s.Guard.Unary),
 		grpc.ChainStreamInterceptor(s.stream, s.Guard.Stream),
+		grpc.ForceServerCodecV2(newCodec()),
 		grpc.MaxRecvMsgSize(hardMessageLimit),
 		grpc.MaxHeaderListSize(maxHeaders),
 		grpc.MaxConcurrentStreams(maxStreams),
@@ -95,7 +96,7 @@ func (s *Server) Serve(ctx context.Context) error {
 		options = append(options, grpc.Creds(credentials.NewTLS(s.TLS)))
 	}
 	server := grpc.NewServer(options...)
-	s.Register(server)
+	s.Register(registrar{server})
 	reflection.Register(server)
 	if err := s.Guard.Protect(server); err != nil {
 		return fmt.Errorf("%s: %w", s.Name, err)

@@ -76,7 +76,7 @@ func TestCallsAreComplete(t *testing.T) {
 }
 
 // methods are all methods of both services, by name.
-func methods(t *testing.T) map[string]protoreflect.MethodDescriptor {
+func methods(t testing.TB) map[string]protoreflect.MethodDescriptor {
 	t.Helper()
 	byName := map[string]protoreflect.MethodDescriptor{}
 	for _, file := range []protoreflect.FileDescriptor{

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
@@ -171,6 +172,13 @@ func TestIdentityOverGRPC(t *testing.T) {
 	} {
 		if got := list(test.ctx); got != test.want {
 			t.Errorf("with %s: %s, want %s", name, got, test.want)
+		}
+	}
+	// What can't be read is looked at after who sends it.
+	for name, want := range map[string]codes.Code{auditor: codes.InvalidArgument, c.token("nob", "", ""): codes.PermissionDenied, "x.y.z": codes.Unauthenticated} {
+		err := c.plans.Invoke(c.as(name), planv1.PlanService_ListPrograms_FullMethodName, raw("\xff"), nil, grpc.ForceCodec(codec{}))
+		if status.Code(err) != want {
+			t.Errorf("a message that can't be read: %v, want %s", err, want)
 		}
 	}
 	c.issuer.Rotate(t)

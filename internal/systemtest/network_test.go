@@ -115,31 +115,43 @@ func (tr trouble) end(t *testing.T, proxy *toxiproxy.Proxy) {
 // inProcess serves in the process of the test, whose goroutines can be counted.
 func inProcess(t *testing.T, url string) (s *server, stop func()) {
 	t.Helper()
-	s = &server{T: t}
-	ready, ended := make(chan serving.Addresses, 1), make(chan error, 1)
-	ctx, cancel := context.WithCancel(context.Background())
-	go func() {
-		ended <- serving.System{
-			Listen: anyPort, Plansvc: anyPort, Payoutsvc: anyPort, PlanStore: url, PayoutStore: url, ShutdownTimeout: 3 * time.Second,
-			Clock: moving.StartingAt(clock), Log: slog.New(slog.DiscardHandler), Listening: func(string, string) {},
-			Ready: func(at serving.Addresses) { ready <- at },
-		}.Run(ctx)
-	}()
-	select {
-	case at := <-ready:
-		s.gateway, s.plansvc, s.paysvc = "http://"+at.Gateway, at.Plansvc, at.Payoutsvc
-	case err := <-ended:
-		t.Fatal(err)
-	case <-time.After(patience):
-		t.Fatal("not ready")
-	}
+	at, end := running(t, url, url, slog.New(slog.DiscardHandler))
+	s = &server{T: t, gateway: "http://" + at.Gateway, plansvc: at.Plansvc, paysvc: at.Payoutsvc}
 	s.plans, s.payouts = dial(t, s.plansvc), dial(t, s.paysvc)
 	return s, func() {
 		s.plans.Close()
 		s.payouts.Close()
+		end()
+	}
+}
+
+// running runs the whole system in this process until stop is called.
+func running(t testing.TB, planStore, payoutStore string, log *slog.Logger) (at serving.Addresses, stop func()) {
+	t.Helper()
+	ready, ended := make(chan serving.Addresses, 1), make(chan error, 1)
+	ctx, cancel := context.WithCancel(context.Background())
+	go func() {
+		ended <- serving.System{
+			Listen: anyPort, Plansvc: anyPort, Payoutsvc: anyPort, PlanStore: planStore, PayoutStore: payoutStore, ShutdownTimeout: 3 * time.Second,
+			Clock: moving.StartingAt(clock), Log: log, Listening: func(string, string) {},
+			Ready: func(at serving.Addresses) { ready <- at },
+		}.Run(ctx)
+	}()
+	stop = func() {
 		cancel()
 		if err := <-ended; err != nil {
 			t.Errorf("serving: %v", err)
 		}
 	}
+	select {
+	case at = <-ready:
+		return at, stop
+	case err := <-ended:
+		cancel()
+		t.Fatal(err)
+	case <-time.After(patience):
+		cancel()
+		t.Fatal("not ready")
+	}
+	return at, stop
 }

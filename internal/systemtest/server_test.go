@@ -2,6 +2,7 @@ package systemtest
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -18,14 +19,18 @@ import (
 var binary string
 
 func TestMain(m *testing.M) {
+	flag.Parse()
 	os.Exit(func() int {
+		defer redisServers.Close()
+		if worker := flag.Lookup("test.fuzzworker"); worker != nil && worker.Value.String() == "true" {
+			return m.Run() // a part of fuzzing, which runs the system in its own process, and has little time
+		}
 		folder, err := os.MkdirTemp("", "incentives-systemtest")
 		if err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			return 1
 		}
 		defer os.RemoveAll(folder)
-		defer redisServers.Close()
 		if err := os.Chmod(folder, 0o755); err != nil { // for a test with another user
 			fmt.Fprintln(os.Stderr, err)
 			return 1
@@ -74,7 +79,7 @@ func serve(t *testing.T, data string, at time.Time, extra ...string) *server {
 	return s
 }
 
-func dial(t *testing.T, target string) *grpc.ClientConn {
+func dial(t testing.TB, target string) *grpc.ClientConn {
 	t.Helper()
 	conn, err := grpc.NewClient(target, grpc.WithTransportCredentials(insecure.NewCredentials()))
 	if err != nil {
