@@ -72,7 +72,8 @@ func (m *mux) streamMany(r *http.Request, b *binding, answers *lines) {
 	// Nobody may read the body any more when this returns.
 	for range feed.requests {
 	}
-	_, _ = io.Copy(io.Discard, r.Body) // for that moment: a connection with unread bytes is reset, and the answer with it
+	// A connection with unread bytes is reset, and the answer with it: some of the rest is read for that moment.
+	_, _ = io.CopyN(io.Discard, r.Body, rpc.MessageLimit)
 }
 
 // relayMany carries the lines of a body to the service and its answers back,
