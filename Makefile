@@ -9,6 +9,8 @@ GENERATED := ':(glob)proto/**/*.pb.go' $(OPENAPI)
 # The packages that hold the rules of the product, and the part of their statements that tests must run.
 RULES     := ./plansvc/internal/plan ./payoutsvc/internal/payout
 COVERAGE  := 95.0
+# Licences of modules that may be in the binary.
+LICENSES  := Apache-2.0,BSD-2-Clause,BSD-3-Clause,ISC,MIT,MPL-2.0
 # How long each fuzz target runs, and which release the protos must stay compatible with: the last one.
 FUZZTIME  ?= 10s
 AGAINST   ?= $(shell git describe --tags --abbrev=0 2>/dev/null)
@@ -105,6 +107,19 @@ breaking: tools .third_party/.printed ## check that the protos stay compatible w
 	release=$$(mktemp -d) && trap 'rm -rf "$$release"' EXIT && \
 	git archive "$(AGAINST)" buf.yaml proto | tar -x -C "$$release" && cp -r .third_party "$$release" && \
 	$(BUF) breaking --against "$$release"
+
+# What is linked into the binary. The check needs nothing but the modules themselves.
+.PHONY: licenses
+licenses: ## check that all modules in the binary have licences that allow it
+	@mkdir -p $(TOOLS)
+	GOBIN=$(CURDIR)/$(TOOLS) go install github.com/google/go-licenses@v1.6.0
+	@found=$$($(TOOLS)/go-licenses check . --ignore $$(go list -m) --allowed_licenses=$(LICENSES) 2>&1) || \
+		{ echo "$$found" | grep -v '^W'; exit 1; }
+
+# It asks vuln.go.dev which vulnerabilities are known, so it is no part of `make ci`, which has to work without.
+.PHONY: vulncheck
+vulncheck: ## look for known vulnerabilities in what the binary calls (needs the internet)
+	go run golang.org/x/vuln/cmd/govulncheck@v1.9.0 .
 
 .PHONY: walk
 walk: build tools ## do what README.md's walk says, word for word, and check where it ends

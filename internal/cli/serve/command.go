@@ -143,8 +143,10 @@ func (Plansvc) Help() string {
 reach it, and as one of several:
 
     incentives plansvc
-    incentives plansvc --listen 10.0.0.5:9001 --store pebble:/var/lib/incentives/plansvc
-    incentives plansvc --listen 10.0.0.5:9001 --store 'redis+cluster://10.0.1.1,10.0.1.2?min_replicas=1'`
+    incentives plansvc --listen 10.0.0.5:9001 --store pebble:/var/lib/incentives/plansvc \
+        --oidc-issuer https://login.example.com --oidc-audience incentives --client-roles payoutsvc.example.com=AUDITOR \
+        --tls-cert tls.crt --tls-key tls.key --tls-ca ca.crt
+    incentives plansvc --store 'redis+cluster://10.0.1.1,10.0.1.2?min_replicas=1'`
 }
 
 // Run serves.
@@ -170,8 +172,9 @@ func (Payoutsvc) Help() string {
 itself. On this machine alone, and where others reach it:
 
     incentives payoutsvc
-    incentives payoutsvc --plansvc 10.0.0.5:9001 --listen 10.0.0.6:9002 --store pebble:/var/lib/incentives/payoutsvc
-    incentives payoutsvc --plansvc 10.0.0.5:9001 --listen 10.0.0.6:9002 --store 'redis+cluster://10.0.1.1,10.0.1.2?min_replicas=1'`
+    incentives payoutsvc --plansvc plansvc.example.com:9001 --listen 10.0.0.6:9002 --store pebble:/var/lib/incentives/payoutsvc \
+        --oidc-issuer https://login.example.com --oidc-audience incentives --tls-cert tls.crt --tls-key tls.key --tls-ca ca.crt
+    incentives payoutsvc --store 'redis+cluster://10.0.1.1,10.0.1.2?min_replicas=1'`
 }
 
 // Run serves.
@@ -196,7 +199,8 @@ func (Gateway) Help() string {
 and where others reach it:
 
     incentives gateway
-    incentives gateway --listen 10.0.0.4:8080 --plansvc 10.0.0.5:9001 --payoutsvc 10.0.0.6:9002`
+    incentives gateway --plansvc plansvc.example.com:9001 --payoutsvc payoutsvc.example.com:9002 --listen 10.0.0.4:8080 \
+        --tls-cert tls.crt --tls-key tls.key --tls-ca ca.crt --allow-origin https://partners.example.com`
 }
 
 // Run serves.

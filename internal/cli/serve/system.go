@@ -4,6 +4,8 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/tls"
+	"errors"
+	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
@@ -50,8 +52,8 @@ const (
 
 // Run runs the system until ctx is done or a part fails. Its error is one line for an operator.
 func (s System) Run(ctx context.Context) error {
-	if err := s.Access.Check(s.Listen); err != nil {
-		return err // the gateway is as open as what is behind it
+	if err := s.check(); err != nil {
+		return err
 	}
 	s.Access.Internal = rand.Text()
 	inside := rpc.TLS{AllowPlaintext: s.TLS.AllowPlaintext}
@@ -82,6 +84,19 @@ func (s System) Run(ctx context.Context) error {
 			s.Ready(bound)
 		}
 	})
+}
+
+// check returns what is wrong with the settings for one process on one machine, in one line.
+func (s System) check() error {
+	if len(s.Access.ClientRoles) > 0 {
+		return errors.New("--client-roles is of plansvc and payoutsvc: behind one gateway, callers are known by their tokens alone")
+	}
+	for _, address := range []string{s.Plansvc, s.Payoutsvc} {
+		if auth.Exposed(address) && !s.TLS.AllowPlaintext {
+			return fmt.Errorf("%s is not on loopback, and serve has TLS for its gateway alone: run plansvc and payoutsvc by themselves", address)
+		}
+	}
+	return s.Access.Check(s.Listen) // the gateway is as open as what is behind it
 }
 
 // scheme is how the gateway's URLs begin.
