@@ -27,8 +27,9 @@ func (b *binding) readBody(w http.ResponseWriter, r *http.Request) ([]byte, erro
 		return nil, incomplete()
 	}
 	var v fault.Violations
-	if checkDepth(v.In(b.contentPath()), data); v.Err() != nil {
-		return nil, v.Err()
+	checkDepth(v.In(b.contentPath()), data)
+	if err := v.Err(); err != nil {
+		return nil, err
 	}
 	data = bytes.Trim(data, " \t\r\n") // what JSON takes for space
 	if len(data) == 0 {
@@ -62,7 +63,8 @@ func checkDepth(v *fault.Violations, data []byte) {
 			quoted = !quoted
 		case quoted:
 		case c == '{' || c == '[':
-			if depth++; depth > deepest {
+			depth++
+			if depth > deepest {
 				v.Add("", "JSON_TOO_DEEP", "the body has more than %d objects and lists in one another", deepest)
 				return
 			}

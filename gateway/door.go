@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -40,12 +41,7 @@ func newDoor(f failures, origins []string, inside http.Handler) (*door, error) {
 	}
 	d.cors = cors.New(cors.Options{
 		AllowOriginFunc: func(origin string) bool {
-			for _, allowed := range origins { // not the option for a list, of which an empty one allows all
-				if origin == allowed {
-					return true
-				}
-			}
-			return false
+			return slices.Contains(origins, origin) // not the option for a list, of which an empty one allows all
 		},
 		AllowedMethods: []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPatch, http.MethodDelete},
 		AllowedHeaders: []string{"Authorization", "Content-Type"},

@@ -46,7 +46,7 @@ func Run(ctx context.Context, config Config) (err error) {
 	if config.Log == nil {
 		config.Log = slog.Default()
 	}
-	if err := cmp.Or(config.Settings.Check(config.Listen), config.TLS.Check(config.Listen), rpc.CheckAccess(config.TLS, config.Settings), config.Limits.Check()); err != nil {
+	if err := cmp.Or(rpc.CheckAccess(config.Listen, config.TLS, config.Settings), config.Limits.Check()); err != nil {
 		return fmt.Errorf("plansvc: %w", err)
 	}
 	listener, err := rpc.Listen(ctx, config.Listen)

@@ -21,7 +21,7 @@ import (
 
 // Settings are how much one caller may take.
 type Settings struct {
-	RateLimit int `name:"rate-limit" placeholder:"CALLS" default:"1000" help:"Calls a second that a known caller may make for long, twice as many at once; 0 for any number (default ${default})."`
+	RateLimit int `placeholder:"CALLS" default:"1000" help:"Calls a second that a caller may make, twice as many at once; 0: any number (default ${default})."`
 }
 
 // Check returns what is wrong with the settings, in one line.

@@ -18,7 +18,7 @@ import (
 type Caller struct {
 	TokenFile string `name:"token-file" placeholder:"FILE" help:"File with the bearer token to call with; read for each call, so it may be renewed."`
 	TLSCert   string `name:"tls-cert" placeholder:"FILE" help:"Certificate (PEM) to call with."`
-	TLSKey    string `name:"tls-key" placeholder:"FILE" help:"Key of the certificate (PEM), in the same folder."`
+	TLSKey    string `name:"tls-key" placeholder:"FILE" help:"Key of the certificate (PEM)."`
 	TLSCA     string `name:"tls-ca" placeholder:"FILE" help:"Certificates (PEM) that those of services are signed by."`
 }
 

@@ -3,9 +3,11 @@ package rpc
 import (
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
+	"strings"
 	"sync"
 	"time"
 
@@ -21,30 +23,36 @@ type material struct {
 	authorities  *x509.CertPool    // the machine's where it is nil
 }
 
-// read reads the files. No error tells what is in them.
-func (t TLS) read() (m material, err error) {
-	if t.TLSCert != "" {
-		pair, err := tls.LoadX509KeyPair(t.TLSCert, t.TLSKey)
-		if err != nil {
-			return m, fmt.Errorf("--tls-cert and --tls-key: %w", err)
-		}
-		m.certificates = []tls.Certificate{pair}
+// pair reads the certificate and its key. No error tells what is in the files.
+func (t TLS) pair() ([]tls.Certificate, error) {
+	if t.TLSCert == "" {
+		return nil, nil
 	}
-	if t.TLSCA != "" {
-		pem, err := os.ReadFile(t.TLSCA)
-		if err != nil {
-			return m, fmt.Errorf("--tls-ca: %w", err)
-		}
-		m.authorities = x509.NewCertPool()
-		if !m.authorities.AppendCertsFromPEM(pem) {
-			return m, fmt.Errorf("--tls-ca: %s holds no certificate", t.TLSCA)
-		}
+	pair, err := tls.LoadX509KeyPair(t.TLSCert, t.TLSKey)
+	if err != nil {
+		return nil, fmt.Errorf("--tls-cert and --tls-key: %w", err)
 	}
-	return m, nil
+	return []tls.Certificate{pair}, nil
 }
 
-// Files are the certificates of TLS, read again when they change. Those that can't be read leave the ones before in use, and are in
-// the log once.
+// authorities reads whom others' certificates have to be signed by.
+func (t TLS) authorities() (*x509.CertPool, error) {
+	if t.TLSCA == "" {
+		return nil, nil //nolint:nilnil // the machine's, as a nil stands for
+	}
+	pem, err := os.ReadFile(t.TLSCA)
+	if err != nil {
+		return nil, fmt.Errorf("--tls-ca: %w", err)
+	}
+	authorities := x509.NewCertPool()
+	if !authorities.AppendCertsFromPEM(pem) {
+		return nil, fmt.Errorf("--tls-ca: %s holds no certificate", t.TLSCA)
+	}
+	return authorities, nil
+}
+
+// Files are the certificates of TLS, read again when they change. What can't be read leaves in use what was before, and is in the
+// log once.
 //
 // gRPC has a reader of such files (certprovider/pemfile), which logs a certificate that does not fit its key together with the key.
 type files struct {
@@ -54,29 +62,29 @@ type files struct {
 
 	mu      sync.Mutex
 	current material
-	state   string    // of the files, when they were last read
-	looked  time.Time // when the state was last looked at
+	looked  time.Time // when it was last looked whether the files have changed
+	// Their states when they were last read.
+	pair, authorities string
 }
 
 func (t TLS) files(log *slog.Logger) (*files, error) {
-	f := &files{settings: t, log: log, now: clock.Real(), state: t.state()}
+	f := &files{settings: t, log: log, now: clock.Real(), pair: stamp(t.TLSCert, t.TLSKey), authorities: stamp(t.TLSCA)}
 	f.looked = f.now()
-	var err error
-	f.current, err = t.read()
-	return f, err
+	var unpaired, unknown error
+	f.current.certificates, unpaired = t.pair()
+	f.current.authorities, unknown = t.authorities()
+	return f, errors.Join(unpaired, unknown)
 }
 
-// state changes when a file does.
-func (t TLS) state() string {
-	var all string
-	for _, name := range []string{t.TLSCert, t.TLSKey, t.TLSCA} {
-		if info, err := os.Stat(name); name != "" && err == nil {
-			all += fmt.Sprint(info.ModTime().UnixNano(), " ", info.Size(), ";")
-		} else {
-			all += ";"
+// stamp changes when a file does.
+func stamp(names ...string) string {
+	var all []string
+	for _, name := range names {
+		if info, err := os.Stat(name); err == nil {
+			all = append(all, fmt.Sprint(info.ModTime().UnixNano(), " ", info.Size()))
 		}
 	}
-	return all
+	return strings.Join(all, ";")
 }
 
 // get returns the material of now.
@@ -88,17 +96,27 @@ func (f *files) get() material {
 		return f.current
 	}
 	f.looked = now
-	state := f.settings.state()
-	if state == f.state {
-		return f.current
+	if is := stamp(f.settings.TLSCert, f.settings.TLSKey); is != f.pair {
+		f.pair = is
+		if pair, err := f.settings.pair(); f.isUsable("certificate", err) {
+			f.current.certificates = pair
+		}
 	}
-	f.state = state
-	read, err := f.settings.read()
-	if err != nil {
-		f.log.Error("the new certificates can't be used: those before stay in use", "error", err)
-		return f.current
+	if is := stamp(f.settings.TLSCA); is != f.authorities {
+		f.authorities = is
+		if authorities, err := f.settings.authorities(); f.isUsable("authorities", err) {
+			f.current.authorities = authorities
+		}
 	}
-	f.current = read
-	f.log.Info("new certificates are in use", "cert", f.settings.TLSCert, "ca", f.settings.TLSCA)
 	return f.current
+}
+
+// isUsable tells the log about something new.
+func (f *files) isUsable(what string, err error) bool {
+	if err != nil {
+		f.log.Error("a new file can't be used: what was before stays in use", "tls", what, "error", err)
+		return false
+	}
+	f.log.Info("a new file is in use", "tls", what)
+	return true
 }

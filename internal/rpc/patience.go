@@ -23,6 +23,11 @@ const (
 // errSlow is the cause why a call ends whose client lets the server wait for too long.
 var errSlow = errors.New("the client lets the server wait")
 
+// after is for what gRPC waits for by itself; its tests have a clock of their own.
+func after(d time.Duration, end func()) *time.Timer {
+	return time.AfterFunc(d, end) //nolint:forbidigo // as said
+}
+
 // A waited call ends when its client lets the server wait for too long. Its context is made when the headers are there: gRPC itself waits
 // for messages, and that context alone ends its waiting. What ends so is DEADLINE_EXCEEDED to gRPC, and not given up by the client.
 type waited struct {
@@ -64,7 +69,7 @@ func (s *Server) tap(ctx context.Context, info *tap.Info) (context.Context, erro
 	}
 	w := &waited{refuse: func() { s.tell(known, method, fault.Limit, "CLIENT_TOO_SLOW") }}
 	w.Context, w.cancel = context.WithCancelCause(known)
-	w.first = time.AfterFunc(requestPatience, w.end)
+	w.first = after(requestPatience, w.end)
 	return w, nil
 }
 
@@ -86,7 +91,7 @@ type patientStream struct {
 }
 
 func (s patientStream) RecvMsg(m any) error {
-	timer := time.AfterFunc(streamPatience, s.end)
+	timer := after(streamPatience, s.end)
 	defer timer.Stop()
 	if err := receive(m, s.ServerStream.RecvMsg); err != nil {
 		if errors.Is(err, io.EOF) {
@@ -98,7 +103,7 @@ func (s patientStream) RecvMsg(m any) error {
 }
 
 func (s patientStream) SendMsg(m any) error {
-	timer := time.AfterFunc(readerPatience, s.end)
+	timer := after(readerPatience, s.end)
 	defer timer.Stop()
 	return s.ServerStream.SendMsg(m)
 }

@@ -58,7 +58,8 @@ func (r *Refusals) Tell(ctx context.Context, kind fault.Kind, refused Refusal) {
 		level = slog.LevelWarn
 	}
 	if since, ok := r.due(refused); ok {
-		r.log.Log(ctx, level, "a call was refused", "call", refused.Call, "reason", refused.Reason, "caller", refused.Caller, "from", refused.Source, "more", since)
+		r.log.Log(ctx, level, "a call was refused",
+			"call", refused.Call, "reason", refused.Reason, "caller", refused.Caller, "from", refused.Source, "more", since)
 	}
 }
 

@@ -1,6 +1,7 @@
 package rpc
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -19,7 +20,7 @@ import (
 // can't be read leaves the old one in use.
 type TLS struct {
 	TLSCert        string `name:"tls-cert" placeholder:"FILE" help:"Certificate (PEM) to serve with, and to call other services with."`
-	TLSKey         string `name:"tls-key" placeholder:"FILE" help:"Key of the certificate (PEM), in the same folder."`
+	TLSKey         string `name:"tls-key" placeholder:"FILE" help:"Key of the certificate (PEM)."`
 	TLSCA          string `name:"tls-ca" placeholder:"FILE" help:"Certificates (PEM) that callers' and other services' are signed by."`
 	AllowPlaintext bool   `name:"allow-plaintext" help:"Serve without TLS off loopback, where something in front provides it."`
 }
@@ -32,12 +33,16 @@ func (t TLS) Check(address string) error {
 	case t.TLSCert == "" && auth.Exposed(address) && !t.AllowPlaintext:
 		return fmt.Errorf("%s is not on loopback, and needs --tls-cert (or --allow-plaintext, where something in front provides TLS)", address)
 	}
-	_, err := t.read()
-	return err
+	_, unpaired := t.pair()
+	_, unknown := t.authorities()
+	return cmp.Or(unpaired, unknown)
 }
 
-// CheckAccess returns what of the settings of a service does not go together, in one line.
-func CheckAccess(t TLS, access auth.Settings) error {
+// CheckAccess returns what is wrong with the settings of a service that listens on an address, in one line: each, or together.
+func CheckAccess(address string, t TLS, access auth.Settings) error {
+	if err := cmp.Or(access.Check(address), t.Check(address)); err != nil {
+		return err
+	}
 	if len(access.ClientRoles) > 0 && (t.TLSCert == "" || t.TLSCA == "") {
 		return errors.New("--client-roles needs --tls-cert and --tls-ca: callers' certificates come with TLS, and are signed by somebody")
 	}

@@ -84,7 +84,7 @@ func TestRequestsLeaveNothingBehind(t *testing.T) {
 		}
 	}
 	t.Logf("%d requests over each transport; how often each was answered in which way: %v; never succeeded: %v", n, s.answers, never)
-	if !testing.Short() && !t.Failed() && len(never) > len(s.methods)/4 {
+	if !testing.Short() && !t.Failed() && len(never) > len(s.methods)/2 {
 		t.Errorf("no request of %v has succeeded: the test has hardly got behind its first checks", never)
 	}
 }

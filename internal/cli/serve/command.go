@@ -124,7 +124,8 @@ func (c *Serve) Run(ctx context.Context, console *cli.Console) error {
 	plans, payouts := c.stores()
 	return System{
 		Listen: c.Listen, Plansvc: c.Plansvc, Payoutsvc: c.Payoutsvc, PlanStore: plans, PayoutStore: payouts,
-		Access: c.Settings, Limits: c.Limits, AllowOrigin: c.AllowOrigin, TLS: c.TLS, Streams: c.Streams, ShutdownTimeout: c.ShutdownTimeout, Clock: now, Log: c.logger(console),
+		Access: c.Settings, Limits: c.Limits, AllowOrigin: c.AllowOrigin, TLS: c.TLS, Streams: c.Streams,
+		ShutdownTimeout: c.ShutdownTimeout, Clock: now, Log: c.logger(console),
 		Listening: func(name, address string) { printAddress(console, name, address) },
 		Ready:     func(Addresses) { console.Printf("ready\n") },
 	}.Run(ctx)

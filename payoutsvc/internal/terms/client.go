@@ -82,7 +82,7 @@ func call[Response any](ctx context.Context, fn func(context.Context) (Response,
 	case bounded.Err() != nil || kind == fault.Unavailable || kind == fault.Limit:
 		err = fault.New(fault.Unavailable, "PLANSVC_UNAVAILABLE", "the plan service cannot be reached now: try again")
 	case kind == fault.Unauthenticated || kind == fault.Denied || fault.ReasonOf(err) == auth.Unseen:
-		err = fault.New(fault.Unavailable, "PLANSVC_REFUSES", "the plan service does not take calls of this payout service: its certificate, token or role is wrong")
+		err = fault.New(fault.Unavailable, "PLANSVC_REFUSES", "the plan service does not admit this payout service: its certificate, token or role is wrong")
 	case kind != fault.NotFound:
 		err = errors.New(fmt.Sprint("plansvc: ", err))
 	}
