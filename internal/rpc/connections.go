@@ -105,6 +105,14 @@ type boundedConn struct {
 	of     *bounded
 }
 
+// CloseWrite is what net/http ends a connection with whose client still sends, so that it can read the answer.
+func (c *boundedConn) CloseWrite() error {
+	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
+		return half.CloseWrite()
+	}
+	return nil
+}
+
 func (c *boundedConn) Close() error {
 	c.of.mu.Lock()
 	c.of.remove(c)

@@ -190,6 +190,7 @@ func (s *subject) overHTTP(g generator, method protoreflect.MethodDescriptor) (r
 	if request.Body != nil && g.odd(12) {
 		request.ContentLength = -1
 		request.TransferEncoding = pick(g.dice, [][]string{{"chunked"}, {"gzip", "chunked"}, {"identity"}})
+		request.Close = true // nothing tells the server where the last of these ends: it may take the body for a next request, and answer that, too
 	}
 	return request, len(body) + len(target), fmt.Sprintf("%s %.3000s %v\n%.5000q", verb, target, request.Header, body)
 }
