@@ -15,6 +15,7 @@ import (
 	"github.com/coreos/go-oidc/v3/oidc"
 	"github.com/go-jose/go-jose/v4"
 	lru "github.com/hashicorp/golang-lru/v2"
+	"golang.org/x/time/rate"
 	"google.golang.org/grpc/metadata"
 
 	"github.com/incentives-dev/incentives/internal/clock"
@@ -63,6 +64,7 @@ type issuer struct {
 	reached atomic.Pointer[reached] // nil until the issuer was
 	mu      sync.Mutex              // of who asks it
 	asked   time.Time
+	outage  rate.Sometimes // when it is in the log that the issuer is out
 }
 
 // reached is what is known of an issuer.
@@ -88,7 +90,7 @@ func newIssuer(c Settings, log *slog.Logger) *issuer {
 	}
 	return &issuer{
 		url: c.OIDCIssuer, audience: c.OIDCAudience, rolesClaim: c.OIDCRolesClaim, partnersClaim: c.OIDCPartnersClaim, log: log, clock: c.Clock,
-		verified: remembered, strangers: newStrangers(c.Clock),
+		verified: remembered, strangers: newStrangers(c.Clock), outage: rate.Sometimes{Interval: time.Minute},
 	}
 }
 
@@ -112,12 +114,18 @@ func (i *issuer) reach(ctx context.Context, mayWait bool) (*reached, error) {
 			i.reached.Store(to)
 			return to, nil
 		}
-		i.log.WarnContext(ctx, "the issuer of tokens can't be reached", "issuer", i.url, "error", err)
+		return nil, i.out(ctx, err)
 	}
-	return nil, issuerOut()
+	return nil, i.out(ctx, nil)
 }
 
-func issuerOut() error {
+// out is what a call is told that has to be known by an issuer which is out for a reason, nil where that was told before.
+func (i *issuer) out(ctx context.Context, reason error) error {
+	if reason != nil {
+		i.outage.Do(func() {
+			i.log.WarnContext(ctx, "the issuer of tokens can't be reached", "issuer", i.url, "error", reason)
+		})
+	}
 	return fault.New(fault.Unavailable, "ISSUER_UNAVAILABLE", "the issuer of tokens can't be reached")
 }
 
@@ -175,8 +183,7 @@ func (i *issuer) principal(ctx context.Context, token string, mayWait bool) (Pri
 	case errors.Is(progress.unread, errUndecided):
 		return Principal{}, errUndecided
 	case progress.unread != nil:
-		i.log.WarnContext(ctx, "the issuer's keys can't be read", "issuer", i.url, "error", progress.unread)
-		return Principal{}, issuerOut()
+		return Principal{}, i.out(ctx, progress.unread)
 	case err != nil:
 		if progress.costly {
 			i.strangers.note(from)
