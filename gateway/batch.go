@@ -33,16 +33,21 @@ type unread map[int]error
 // cannot: these it leaves to the service with their names alone, and returns.
 func decodeBatch(v *fault.Violations, data []byte, message protoreflect.Message) unread {
 	_, isBatch := message.Interface().(batch)
+	e := explainer{most: maxViolations}
+	if isBatch {
+		e.most = len(data) // all, in one go
+	}
 	bad := unread{}
 	for {
 		var found fault.Violations
-		decode(&found, data, message)
+		e.decode(&found, data, message)
 		more := bad.add(found.List())
 		switch {
 		case found.Err() == nil:
 			return bad
 		case !isBatch || !more:
-			for _, violation := range found.List() {
+			all := found.List()
+			for _, violation := range all[:min(len(all), maxViolations)] {
 				v.Add(violation.Path, violation.Reason, "%s", violation.Message)
 			}
 			return nil

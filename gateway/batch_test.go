@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
@@ -111,6 +112,20 @@ func TestE3_ManyThatCannotBeRead(t *testing.T) {
 			}
 		}
 	})
+}
+
+// What is wrong with many earnings is found out in one go: who sends nonsense must not keep the gateway busy.
+func TestE3_NonsenseTakesNoLonger(t *testing.T) {
+	data := []byte(`{"earnings":[` + strings.Repeat(`{"amount":1},`, 30_000) + `{"amount":1}]}`)
+	began := time.Now()
+	var v fault.Violations
+	bad := decodeBatch(&v, data, (&payoutv1.BatchRecordEarningsRequest{}).ProtoReflect())
+	if len(bad) != 30_001 || v.Err() != nil {
+		t.Errorf("%d earnings can't be read, and %v", len(bad), v.Err())
+	}
+	if took := time.Since(began); took > 20*time.Second { // a second or less; it was minutes when it went over all of it for every hundred
+		t.Errorf("it took %s", took)
+	}
 }
 
 // The answers of a stream come in the order of the lines, and so does what they are told.

@@ -50,11 +50,15 @@ func incomplete() error {
 }
 
 // deepest is how many objects and lists of a JSON text may be in one another: more than any message has.
-const deepest = 32
+// mostValues is how many values there may be in one, counted by the brackets and commas: twice as many as the largest batch has.
+const (
+	deepest    = 32
+	mostValues = 100_000
+)
 
-// checkDepth records in v that a text that may be JSON goes too deep, before anything takes memory for each level of it.
+// checkDepth records in v that a text that may be JSON goes too deep, or has too many values, before anything takes memory for each.
 func checkDepth(v *fault.Violations, data []byte) {
-	depth, quoted := 0, false
+	depth, values, quoted := 0, 0, false
 	for i := 0; i < len(data); i++ {
 		switch c := data[i]; {
 		case quoted && c == '\\':
@@ -64,24 +68,31 @@ func checkDepth(v *fault.Violations, data []byte) {
 		case quoted:
 		case c == '{' || c == '[':
 			depth++
-			if depth > deepest {
-				v.Add("", "JSON_TOO_DEEP", "the body has more than %d objects and lists in one another", deepest)
-				return
-			}
+			values++
 		case c == '}' || c == ']':
 			depth--
+		case c == ',':
+			values++
+		}
+		if depth > deepest {
+			v.Add("", "JSON_TOO_DEEP", "the body has more than %d objects and lists in one another", deepest)
+			return
+		}
+		if values > mostValues {
+			v.Add("", "JSON_TOO_MANY_VALUES", "the body has more than %d values", mostValues)
+			return
 		}
 	}
 }
 
 // decode reads a message from its JSON, and records in v what is wrong with it.
-func decode(v *fault.Violations, data []byte, message protoreflect.Message) {
+func (e explainer) decode(v *fault.Violations, data []byte, message protoreflect.Message) {
 	err := protojson.Unmarshal(data, message.Interface())
 	if err == nil {
 		return
 	}
 	known := len(v.List())
-	explain(v, data, message.Descriptor())
+	e.explain(v, data, message.Descriptor())
 	if len(v.List()) == known { // it is refused for a reason of protojson's own
 		v.Add("", "REQUEST_MALFORMED", "can't be read: %s", err)
 	}

@@ -100,6 +100,14 @@ func TestBody_TooDeep(t *testing.T) {
 	}
 }
 
+func TestBody_TooManyValues(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := start(t)
+		got := s.send(http.MethodPost, batchRecord, `{"earnings":[`+strings.Repeat("{},", mostValues/2)+`{}]}`)
+		s.checkRefused(got, http.StatusBadRequest, invalid(" JSON_TOO_MANY_VALUES"))
+	})
+}
+
 // A body that is right is no reason for a violation beside those of the query.
 func TestBody_RightBesideWrongQuery(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/incentives-dev/incentives/internal/auth"
 	"github.com/incentives-dev/incentives/internal/fault"
+	"github.com/incentives-dev/incentives/internal/limit"
 )
 
 // How long a client may keep the gateway waiting, each from the time on that it is its turn.
@@ -26,6 +27,7 @@ const (
 // has had a browser send.
 type door struct {
 	failures
+	bodies   *limit.Places // that are large, by address
 	cors     *cors.Cors
 	crossing *http.CrossOriginProtection
 	inside   http.Handler
@@ -33,7 +35,7 @@ type door struct {
 
 // newDoor lets pages of the given origins in, such as https://partners.example.com, and no others; an error names one that is none.
 func newDoor(f failures, origins []string, inside http.Handler) (*door, error) {
-	d := &door{failures: f, crossing: http.NewCrossOriginProtection(), inside: inside}
+	d := &door{failures: f, bodies: limit.NewPlaces(mostBodies), crossing: http.NewCrossOriginProtection(), inside: inside}
 	for _, origin := range origins {
 		if err := d.crossing.AddTrustedOrigin(origin); err != nil {
 			return nil, err
@@ -51,11 +53,19 @@ func newDoor(f failures, origins []string, inside http.Handler) (*door, error) {
 	return d, nil
 }
 
+const (
+	// smallBody is what a body takes without being counted, in bytes.
+	smallBody = 64 << 10
+	// mostBodies is how many larger ones, or of unknown size, are taken from one address at once.
+	mostBodies = 16
+)
+
 type sourceKey struct{}
 
 // ServeHTTP answers one request, or keeps it out.
 func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	r = r.WithContext(context.WithValue(r.Context(), sourceKey{}, auth.AddressOf(r.RemoteAddr)))
+	source := auth.AddressOf(r.RemoteAddr)
+	r = r.WithContext(context.WithValue(r.Context(), sourceKey{}, source))
 	secure(w.Header(), r)
 	r.Header.Del("X-Forwarded-Host") // the services are told the host that was asked for, and not what a client says of it
 	control := http.NewResponseController(w)
@@ -69,6 +79,16 @@ func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 		d.write(r.Context(), w, err)
 		return
+	}
+	if r.ContentLength < 0 || r.ContentLength > smallBody {
+		leave, ok := d.bodies.Take(source)
+		if !ok {
+			refusal := fault.New(fault.Limit, "TOO_MANY_BODIES", "%d large bodies of this address are being read, which is as many as are taken", mostBodies)
+			refusal.RetryAfter = time.Second
+			d.write(r.Context(), w, refusal)
+			return
+		}
+		defer leave()
 	}
 	d.cors.Handler(d.inside).ServeHTTP(w, r)
 }

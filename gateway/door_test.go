@@ -1,6 +1,8 @@
 package gateway
 
 import (
+	"context"
+	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -126,6 +128,40 @@ func TestDoor_Forwarded(t *testing.T) {
 			if values := md.Get(name); len(values) > 0 {
 				t.Errorf("the service was told %s: %q", name, values)
 			}
+		}
+	})
+}
+
+// Large bodies that do not come can't keep others of the gateway's memory, or out of it.
+func TestDoor_LargeBodies(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := start(t)
+		send := func(ctx context.Context, body io.Reader) (int, error) {
+			request := s.request(http.MethodPost, batchRecord, body).WithContext(ctx)
+			request.ContentLength = smallBody + 1
+			response, err := s.client.Do(request)
+			if err != nil {
+				return 0, err
+			}
+			return response.StatusCode, response.Body.Close()
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		var held []*io.PipeWriter
+		for range mostBodies {
+			body, writer := io.Pipe()
+			held = append(held, writer)
+			go func() { _, _ = send(ctx, body) }() // it ends with the test
+		}
+		synctest.Wait()
+		if status, err := send(ctx, strings.NewReader(strings.Repeat(" ", smallBody+1))); err != nil || status != http.StatusTooManyRequests {
+			t.Errorf("one more: %d, %v", status, err)
+		}
+		if got := s.send(http.MethodPost, onePlan+":submit", ""); got.status != http.StatusOK {
+			t.Errorf("a small one: %d", got.status)
+		}
+		for _, writer := range held {
+			writer.CloseWithError(io.ErrUnexpectedEOF)
 		}
 	})
 }

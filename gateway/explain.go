@@ -14,20 +14,23 @@ import (
 	"github.com/incentives-dev/incentives/internal/fault"
 )
 
-// maxViolations is how many violations of a body are told at once.
+// maxViolations is how many violations of a body are told at once. An explainer stops there, unless it has to find all.
 const maxViolations = 100
+
+// An explainer finds out why a text is not the JSON of a message.
+type explainer struct{ most int } // violations
 
 // explain records in v why data is not the JSON of a message: every field that
 // the message does not have, that is given twice, or that cannot hold its value.
 // protojson, which decides whether it is, tells the first alone, and often without
 // its name. A body that is right leaves v as it was.
-func explain(v *fault.Violations, data []byte, message protoreflect.MessageDescriptor) {
+func (e explainer) explain(v *fault.Violations, data []byte, message protoreflect.MessageDescriptor) {
 	var raw json.RawMessage
 	if err := json.Unmarshal(data, &raw); err != nil {
 		v.Add("", "JSON_MALFORMED", "the body is not JSON: %s", place(data, err))
 		return
 	}
-	explainMessage(v, raw, message)
+	e.explainMessage(v, raw, message)
 }
 
 // place says where a text stops being JSON, and why.
@@ -42,7 +45,7 @@ func place(data []byte, err error) string {
 	return fmt.Sprintf("line %d, column %d: %s", line, column, syntax)
 }
 
-func explainMessage(v *fault.Violations, raw json.RawMessage, message protoreflect.MessageDescriptor) {
+func (e explainer) explainMessage(v *fault.Violations, raw json.RawMessage, message protoreflect.MessageDescriptor) {
 	if !bytes.HasPrefix(raw, []byte("{")) {
 		v.Add("", "FIELD_MALFORMED", "%s is not a JSON object", short(raw))
 		return
@@ -57,13 +60,13 @@ func explainMessage(v *fault.Violations, raw json.RawMessage, message protorefle
 			v.Add(string(field.Name()), "FIELD_REPEATED", "is given more than once")
 		default:
 			seen[field.Number()] = true
-			explainField(v, value, field)
+			e.explainField(v, value, field)
 		}
-		return len(v.List()) < maxViolations
+		return len(v.List()) < e.most
 	})
 }
 
-func explainField(v *fault.Violations, raw json.RawMessage, field protoreflect.FieldDescriptor) {
+func (e explainer) explainField(v *fault.Violations, raw json.RawMessage, field protoreflect.FieldDescriptor) {
 	name := string(field.Name())
 	switch {
 	case string(raw) == "null": // stands for an absent field
@@ -73,18 +76,18 @@ func explainField(v *fault.Violations, raw json.RawMessage, field protoreflect.F
 			return
 		}
 		elements(raw, func(i int, element json.RawMessage) bool {
-			explainValue(v.At(name, i), element, field)
-			return len(v.List()) < maxViolations
+			e.explainValue(v.At(name, i), element, field)
+			return len(v.List()) < e.most
 		})
 	default:
-		explainValue(v.In(name), raw, field)
+		e.explainValue(v.In(name), raw, field)
 	}
 }
 
 // explainValue explains one value of a field, which v leads to.
-func explainValue(v *fault.Violations, raw json.RawMessage, field protoreflect.FieldDescriptor) {
+func (e explainer) explainValue(v *fault.Violations, raw json.RawMessage, field protoreflect.FieldDescriptor) {
 	if field.Message() != nil && !field.IsMap() && field.Message().ParentFile().Package() != "google.protobuf" {
-		explainMessage(v, raw, field.Message())
+		e.explainMessage(v, raw, field.Message())
 		return
 	}
 	value := raw

@@ -45,8 +45,22 @@ func (f failures) status(ctx context.Context, err error) *status.Status {
 		return showable(s)
 	}
 	// Made by gRPC or the gateway itself, which know no reasons.
-	f.log.WarnContext(ctx, "call failed", "code", s.Code().String(), "error", s.Message())
+	f.tell(ctx, s)
 	return withReason(s.Code())
+}
+
+// tell logs a failure that no service of ours has given a reason for: once a minute, where it is the caller's.
+func (f failures) tell(ctx context.Context, s *status.Status) {
+	source, ok := ctx.Value(sourceKey{}).(string)
+	switch s.Code() {
+	case codes.Canceled, codes.DeadlineExceeded, codes.ResourceExhausted, codes.Unavailable:
+		if ok {
+			f.refusals.Tell(ctx, fault.Unavailable, rpc.Refusal{Source: source, Call: "gateway", Reason: code.Code(s.Code()).String()}, "error", s.Message())
+			return
+		}
+	default:
+	}
+	f.log.WarnContext(ctx, "call failed", "code", s.Code().String(), "error", s.Message())
 }
 
 // withReason is a status of a code alone: what else was said may tell of what is inside.

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -45,7 +46,7 @@ func Run(ctx context.Context, config Config) error {
 	if config.Log == nil {
 		config.Log = slog.Default()
 	}
-	if err := config.Check(config.Listen); err != nil {
+	if err := cmp.Or(config.Check(config.Listen), config.CheckTarget(config.Plansvc), config.CheckTarget(config.Payoutsvc)); err != nil {
 		return fmt.Errorf("gateway: %w", err)
 	}
 	listener, err := rpc.Listen(ctx, config.Listen)

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
+	"golang.org/x/sync/singleflight"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -22,6 +23,7 @@ type mux struct {
 	calls    *runtime.ServeMux // which path and verb is which call
 	plans    *grpc.ClientConn
 	payouts  *grpc.ClientConn
+	asking   singleflight.Group
 	stopping context.Context // done when streams are to come to an end
 }
 

@@ -24,8 +24,8 @@ func (m *mux) health(w http.ResponseWriter, _ *http.Request) {
 // ready says whether calls can be answered: the gateway is not stopping, and both services can work.
 func (m *mux) ready(w http.ResponseWriter, r *http.Request) {
 	state := map[string]string{
-		"plansvc":   serviceState(r.Context(), m.plans, planv1.PlanService_ServiceDesc.ServiceName),
-		"payoutsvc": serviceState(r.Context(), m.payouts, payoutv1.PayoutService_ServiceDesc.ServiceName),
+		"plansvc":   m.serviceState(r.Context(), m.plans, planv1.PlanService_ServiceDesc.ServiceName),
+		"payoutsvc": m.serviceState(r.Context(), m.payouts, payoutv1.PayoutService_ServiceDesc.ServiceName),
 	}
 	switch {
 	case m.stopping.Err() != nil:
@@ -42,7 +42,16 @@ func (m *mux) ready(w http.ResponseWriter, r *http.Request) {
 
 const isReady = "ready"
 
-func serviceState(ctx context.Context, conn *grpc.ClientConn, service string) string {
+// serviceState asks a service whether it can work, once for all who ask at the same time: everybody may.
+func (m *mux) serviceState(ctx context.Context, conn *grpc.ClientConn, service string) string {
+	state, _, _ := m.asking.Do(service, func() (any, error) {
+		return askState(context.WithoutCancel(ctx), conn, service), nil
+	})
+	text, _ := state.(string) // it is one
+	return text
+}
+
+func askState(ctx context.Context, conn *grpc.ClientConn, service string) string {
 	ctx, cancel := context.WithTimeout(ctx, readyTime)
 	defer cancel()
 	answer, err := grpc_health_v1.NewHealthClient(conn).Check(ctx, &grpc_health_v1.HealthCheckRequest{Service: service})

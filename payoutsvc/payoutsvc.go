@@ -66,7 +66,7 @@ func Run(ctx context.Context, config Config) (err error) {
 	if config.Log == nil {
 		config.Log = slog.Default()
 	}
-	if err := cmp.Or(rpc.CheckAccess(config.Listen, config.TLS, config.Settings), config.Limits.Check()); err != nil {
+	if err := cmp.Or(rpc.CheckAccess(config.Listen, config.TLS, config.Settings), config.CheckTarget(config.Plansvc), config.Limits.Check()); err != nil {
 		return fmt.Errorf("payoutsvc: %w", err)
 	}
 	guard, err := config.Guard(config.Log, auth.OwnPartners)

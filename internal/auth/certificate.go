@@ -37,7 +37,7 @@ func namesOf(certificate *x509.Certificate) []string {
 func holder(certificate *x509.Certificate, roles map[string][]authv1.Role) (who Principal, ok bool) {
 	for _, name := range namesOf(certificate) {
 		if given := roles[name]; len(given) > 0 {
-			return Principal{ID: name, Roles: given}, true
+			return Principal{ID: name, Roles: given, Certificate: true}, true
 		}
 	}
 	return Principal{}, false

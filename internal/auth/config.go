@@ -9,6 +9,7 @@ import (
 	"maps"
 	"net"
 	"net/netip"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -16,6 +17,7 @@ import (
 	"google.golang.org/grpc/metadata"
 
 	"github.com/incentives-dev/incentives/internal/clock"
+	"github.com/incentives-dev/incentives/internal/limit"
 	authv1 "github.com/incentives-dev/incentives/proto/incentives/auth/v1"
 )
 
@@ -41,6 +43,11 @@ func (c Settings) Check(address string) error {
 	if c.OIDCIssuer == "" && c.OIDCAudience != "" {
 		return errors.New("--oidc-audience is of no use without --oidc-issuer")
 	}
+	if c.OIDCIssuer != "" {
+		if err := checkIssuer(c.OIDCIssuer); err != nil {
+			return fmt.Errorf("--oidc-issuer: %w", err)
+		}
+	}
 	if _, err := c.clientRoles(); err != nil {
 		return err
 	}
@@ -48,6 +55,18 @@ func (c Settings) Check(address string) error {
 		return nil
 	}
 	return fmt.Errorf("%s is not on loopback, and without --oidc-issuer or --client-roles whoever reaches it may do anything", address)
+}
+
+// checkIssuer returns what is wrong with a URL whose answers decide who is who: on the way, nobody may change them.
+func checkIssuer(address string) error {
+	u, err := url.Parse(address)
+	switch {
+	case err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http":
+		return fmt.Errorf("%q is not the URL of an issuer, such as https://login.example.com", address)
+	case u.Scheme == "http" && !OnLoopback(net.JoinHostPort(u.Hostname(), "0")):
+		return fmt.Errorf("%q is not on loopback, and has to begin with https", address)
+	}
+	return nil
 }
 
 // closed tells whether callers have to be known.
@@ -104,7 +123,7 @@ func (c Settings) clientRoles() (map[string][]authv1.Role, error) {
 
 // Guard is one by the settings, which have passed Check.
 func (c Settings) Guard(log *slog.Logger, sees Sees) (*Guard, error) {
-	g := &Guard{sees: sees, log: log}
+	g := &Guard{sees: sees, log: log, strangers: limit.NewPlaces(mostOpen)}
 	if !c.closed() {
 		g.identify = identifyLocal
 		return g, nil
@@ -119,6 +138,7 @@ func (c Settings) Guard(log *slog.Logger, sees Sees) (*Guard, error) {
 	var tokens *issuer
 	if c.OIDCIssuer != "" {
 		tokens = newIssuer(c, log)
+		g.tokens = tokens
 	}
 	g.identify = func(ctx context.Context, mayWait bool) (Principal, error) {
 		token, err := bearer(ctx)

@@ -11,6 +11,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/incentives-dev/incentives/internal/fault"
+	"github.com/incentives-dev/incentives/internal/limit"
 )
 
 // A Guard holds every call of a server to the policies of its methods.
@@ -18,8 +19,11 @@ type Guard struct {
 	open     bool
 	identify identify
 	limit    Limit
-	policies map[string]policy // by full method name
-	log      *slog.Logger
+	tokens   *issuer // nil where there is none
+	// strangers are those who call what everybody may, by address.
+	strangers *limit.Places
+	policies  map[string]policy // by full method name
+	log       *slog.Logger
 	// sees tells whether what a name stands for exists for a caller that is bound to partners, who is bound to that of the name
 	// if it has one.
 	sees Sees
@@ -45,12 +49,26 @@ type Limit func(ctx context.Context, caller string) (release func(), err error)
 // Limit has a limit hold for all calls that are made from now on.
 func (g *Guard) Limit(l Limit) { g.limit = l }
 
+// mostOpen is how many calls that everybody may make come from one address at once. Some of them, such as watching health, do not end.
+const mostOpen = 64
+
 type callerKey struct{}
 
 // Tap looks at who makes a call when its headers are there, before anything is read of a message: what a stranger sends
 // takes no memory. It does not wait for anything; whom it cannot decide on, Unary or Stream does.
 func (g *Guard) Tap(ctx context.Context, method string) (context.Context, error) {
-	if g.open || slices.Contains(open, serviceOf(method)) {
+	if g.open {
+		return ctx, nil
+	}
+	if IsOpen(method) {
+		if who, err := g.identify(ctx, false); err == nil {
+			return context.WithValue(ctx, callerKey{}, who), nil
+		}
+		leave, ok := g.strangers.Take(Source(ctx))
+		if !ok {
+			return nil, fault.New(fault.Limit, "TOO_MANY_CALLS_AT_ONCE", "%d calls of this address are in flight, which is as many as are taken", mostOpen)
+		}
+		context.AfterFunc(ctx, leave)
 		return ctx, nil
 	}
 	who, err := g.identify(ctx, false)
@@ -68,6 +86,9 @@ func Caller(ctx context.Context) (who Principal, ok bool) {
 	who, ok = ctx.Value(callerKey{}).(Principal)
 	return who, ok
 }
+
+// IsOpen tells whether everybody may call a method.
+func IsOpen(method string) bool { return slices.Contains(open, serviceOf(method)) }
 
 func serviceOf(method string) string {
 	service, _, _ := strings.Cut(strings.TrimPrefix(method, "/"), "/")
@@ -99,7 +120,11 @@ func (g *Guard) enter(ctx context.Context, method string, request any) (admitted
 	}
 	release = func() {}
 	if g.limit != nil && !who.Local && !who.Internal {
-		if release, err = g.limit(ctx, who.ID); err != nil {
+		name := who.ID
+		if who.Certificate {
+			name = "certificate " + name
+		}
+		if release, err = g.limit(ctx, name); err != nil {
 			return nil, nil, err
 		}
 	}

@@ -8,12 +8,15 @@ import (
 	"io"
 	"net/http"
 	"reflect"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
 
 	"github.com/incentives-dev/incentives/internal/clock"
+	"github.com/incentives-dev/incentives/internal/limit"
 )
 
 const (
@@ -23,6 +26,8 @@ const (
 	keysKept = time.Hour
 	// askEvery bounds how often it is asked, however many tokens name keys that it does not have.
 	askEvery = 5 * time.Second
+	// mostWaiting is how many calls wait at once for an issuer to answer; others are UNAVAILABLE without waiting.
+	mostWaiting = 64
 	// mostKeys is the largest answer that is read, in bytes.
 	mostKeys = 1 << 20
 )
@@ -32,7 +37,7 @@ type verification struct {
 	mayWait    bool  // for the issuer
 	unread     error // why the issuer's keys can't be read: then nothing can be said about a token
 	generation int   // of the keys by which it was verified
-	costly     bool  // a signature was computed
+	forged     bool  // it names a key of the issuer's, and is not signed by it
 }
 
 type verificationKey struct{}
@@ -46,6 +51,7 @@ type keys struct {
 	algorithms []jose.SignatureAlgorithm
 	client     *http.Client
 	clock      clock.Clock
+	waiting    *limit.Places
 
 	mu      sync.Mutex
 	set     jose.JSONWebKeySet
@@ -83,12 +89,13 @@ func (k *keys) VerifySignature(ctx context.Context, token string) ([]byte, error
 		progress.unread = err // for the verifier hands on what an error says, and not the error
 		return nil, err
 	}
-	progress.generation, progress.costly = generation, len(known) > 0
+	progress.generation = generation
 	for i := range known {
 		if payload, err := signed.Verify(&known[i]); err == nil {
 			return payload, nil
 		}
 	}
+	progress.forged = len(known) > 0
 	return nil, errors.New("its signature is by no key of the issuer's")
 }
 
@@ -101,6 +108,11 @@ func (k *keys) get(ctx context.Context, id string, mayWait bool) (found []jose.J
 	if !mayWait {
 		return nil, 0, errUndecided
 	}
+	leave, ok := k.waiting.Take("")
+	if !ok {
+		return nil, 0, errors.New("too many calls wait for the issuer")
+	}
+	defer leave()
 	select {
 	case <-asking:
 	case <-ctx.Done():
@@ -179,5 +191,7 @@ func (k *keys) ask(ctx context.Context) (set jose.JSONWebKeySet, err error) {
 			set.Keys = append(set.Keys, key)
 		}
 	}
+	// In one order, so that it shows whether they have changed.
+	slices.SortStableFunc(set.Keys, func(a, b jose.JSONWebKey) int { return strings.Compare(a.KeyID, b.KeyID) })
 	return set, nil
 }

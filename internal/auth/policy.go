@@ -135,8 +135,12 @@ func (p policy) admit(who Principal, name string, sees func(a Access, name strin
 		return Access{}, denied() // it sees nothing, so this tells nothing
 	}
 	find := func(roles []authv1.Role) (Access, bool, error) {
-		for _, role := range roles {
-			if access, ok := as(who, role); ok {
+		for _, bound := range []bool{false, true} { // first by a role that sees all
+			for _, role := range roles {
+				access, ok := as(who, role)
+				if !ok || access.Bound() != bound {
+					continue
+				}
 				if seen, err := access.seesNamed(name, sees); seen || err != nil {
 					return access, seen, err
 				}

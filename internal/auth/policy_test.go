@@ -220,6 +220,7 @@ func TestAmong(t *testing.T) {
 		{bound("contoso"), "contoso", "contoso", 0},
 		{bound("a", "b"), "", "-", 1},
 		{bound(), "", "-", 1},
+		{bound(""), "", "-", 1},
 	} {
 		var v fault.Violations
 		if got := test.access.Among(&v, "parent", test.asked); got != test.want || len(v.List()) != test.wrong {

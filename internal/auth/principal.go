@@ -16,6 +16,8 @@ type Principal struct {
 	// Local marks the one principal of a service that knows no identities. It holds
 	// every role, and is partner and owner in one person.
 	Local bool
+	// Certificate marks one that is known by its certificate: a token's subject may be the same word.
+	Certificate bool
 	// Internal marks another part of the same process, which is not limited in how much it calls.
 	Internal bool
 }
@@ -50,7 +52,7 @@ func (a Access) Among(v *fault.Violations, path, partner string) string {
 	switch {
 	case partner != "" || !a.Bound():
 		return partner
-	case len(a.Partners) == 1:
+	case len(a.Partners) == 1 && a.Partners[0] != "": // which would be all of them
 		return a.Partners[0]
 	}
 	v.Add(path, "PARTNER_NOT_NAMED", "stands for all partners, and the caller is bound to %d: one of them has to be named", len(a.Partners))

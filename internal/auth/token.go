@@ -4,8 +4,10 @@ import (
 	"context"
 	"crypto/sha256"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -20,6 +22,7 @@ import (
 
 	"github.com/incentives-dev/incentives/internal/clock"
 	"github.com/incentives-dev/incentives/internal/fault"
+	"github.com/incentives-dev/incentives/internal/limit"
 	authv1 "github.com/incentives-dev/incentives/proto/incentives/auth/v1"
 )
 
@@ -65,6 +68,7 @@ type issuer struct {
 	mu      sync.Mutex              // of who asks it
 	asked   time.Time
 	outage  rate.Sometimes // when it is in the log that the issuer is out
+	waiting *limit.Places  // for the issuer to answer
 }
 
 // reached is what is known of an issuer.
@@ -90,7 +94,7 @@ func newIssuer(c Settings, log *slog.Logger) *issuer {
 	}
 	return &issuer{
 		url: c.OIDCIssuer, audience: c.OIDCAudience, rolesClaim: c.OIDCRolesClaim, partnersClaim: c.OIDCPartnersClaim, log: log, clock: c.Clock,
-		verified: remembered, strangers: newStrangers(c.Clock), outage: rate.Sometimes{Interval: time.Minute},
+		verified: remembered, strangers: newStrangers(c.Clock), outage: rate.Sometimes{Interval: time.Minute}, waiting: limit.NewPlaces(mostWaiting),
 	}
 }
 
@@ -102,6 +106,11 @@ func (i *issuer) reach(ctx context.Context, mayWait bool) (*reached, error) {
 	if !mayWait {
 		return nil, errUndecided
 	}
+	leave, ok := i.waiting.Take("")
+	if !ok {
+		return nil, i.out(ctx, nil)
+	}
+	defer leave()
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	if to := i.reached.Load(); to != nil {
@@ -142,7 +151,10 @@ func (i *issuer) discover(ctx context.Context) (*reached, error) {
 	if err := provider.Claims(&found); err != nil {
 		return nil, err
 	}
-	set := &keys{url: found.Keys, client: client, clock: i.clock}
+	if err := checkIssuer(found.Keys); err != nil {
+		return nil, fmt.Errorf("its keys: %w", err)
+	}
+	set := &keys{url: found.Keys, client: client, clock: i.clock, waiting: i.waiting}
 	var algorithms []string
 	for _, algorithm := range asymmetric {
 		if len(found.Algorithms) == 0 && algorithm == jose.RS256 || slices.Contains(found.Algorithms, string(algorithm)) {
@@ -185,7 +197,7 @@ func (i *issuer) principal(ctx context.Context, token string, mayWait bool) (Pri
 	case progress.unread != nil:
 		return Principal{}, i.out(ctx, progress.unread)
 	case err != nil:
-		if progress.costly {
+		if progress.forged {
 			i.strangers.note(from)
 		}
 		reason := err.Error()
@@ -208,7 +220,7 @@ func (i *issuer) holder(token *oidc.IDToken) (Principal, error) {
 	}
 	who := Principal{ID: token.Subject}
 	for _, partner := range words(claimOf(claims, i.partnersClaim)) {
-		if partner != "-" && !strings.Contains(partner, "/") { // those are no MPN IDs
+		if mpnID.MatchString(partner) { // what is none might stand for something else, such as all partners
 			who.Partners = append(who.Partners, partner)
 		}
 	}
@@ -219,6 +231,9 @@ func (i *issuer) holder(token *oidc.IDToken) (Principal, error) {
 	}
 	return who, nil
 }
+
+// mpnID is what an MPN ID looks like, as the protos have it.
+var mpnID = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
 
 // roleNamed returns the role with a name, if a caller can hold it.
 func roleNamed(name string) (authv1.Role, bool) {

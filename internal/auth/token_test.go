@@ -5,14 +5,21 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"log/slog"
+	"net"
+	"net/http"
+	"runtime"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
 	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/peer"
 
 	"github.com/incentives-dev/incentives/internal/auth/authtest"
 	"github.com/incentives-dev/incentives/internal/fault"
@@ -219,4 +226,90 @@ func TestForgersAreLimited(t *testing.T) {
 	s.wantKnown(t, "who is known", known)
 	s.time = s.time.Add(time.Second)
 	s.wantKnown(t, "a neighbour, a second later", neighbour)
+}
+
+// A claim that names no MPN ID binds to nothing: "" or "-" would stand for all partners.
+func TestPartnersOfAToken(t *testing.T) {
+	p := authtest.New(t)
+	s := newService(t, p.URL)
+	who, err := s.identify(with("Bearer "+p.Token(t, now, authtest.Claims{"mpn_ids": []any{"", "-", "a/b", "A", "..", "contoso", 7, "-x", " "}})), true)
+	if err != nil || !slices.Equal(who.Partners, []string{"contoso"}) {
+		t.Errorf("the token is of %q, %v", who.Partners, err)
+	}
+}
+
+// Calls do not pile up behind an issuer that does not answer.
+func TestFewWaitForTheIssuer(t *testing.T) {
+	p := authtest.New(t)
+	s := newService(t, p.URL)
+	known := p.Token(t, now, nil)
+	s.wantKnown(t, "before", known)
+	tokens := s.tokens
+	release := make(chan struct{})
+	to := tokens.reached.Load()
+	to.keys.client = &http.Client{Transport: hanging(release)}
+	s.time = s.time.Add(askEvery)
+	strange := authtest.Sign(t, jose.SigningKey{Algorithm: jose.RS256, Key: authtest.New(t).Key()}, p.Claims(now, nil))
+	var all sync.WaitGroup
+	var refused atomic.Int64
+	for range mostWaiting + 10 {
+		all.Go(func() {
+			if _, err := s.identify(with("Bearer "+strange), true); fault.ReasonOf(err) == "ISSUER_UNAVAILABLE" {
+				refused.Add(1)
+			}
+		})
+	}
+	for deadline := time.Now().Add(10 * time.Second); refused.Load() < 10; {
+		if time.Now().After(deadline) {
+			t.Fatalf("%d calls were refused, want 10: the others wait", refused.Load())
+		}
+		runtime.Gosched()
+	}
+	s.wantKnown(t, "who is known, meanwhile", known)
+	close(release)
+	all.Wait()
+}
+
+// hanging is a way to an issuer that does not answer until it is closed.
+type hanging chan struct{}
+
+func (h hanging) RoundTrip(*http.Request) (*http.Response, error) {
+	<-h
+	return nil, errors.New("it did not answer")
+}
+
+// What everybody may call, one address may not call for ever: watching health has no end.
+func TestStrangersHaveFewCallsAtOnce(t *testing.T) {
+	p := authtest.New(t)
+	s := newService(t, p.URL)
+	const watch = "/grpc.health.v1.Health/Watch"
+	from := func(address string, ctx context.Context) context.Context {
+		return peer.NewContext(ctx, &peer.Peer{Addr: &net.TCPAddr{IP: net.ParseIP(address), Port: 1}})
+	}
+	known := p.Token(t, now, nil)
+	s.wantKnown(t, "before", known)
+	one, end := context.WithCancel(t.Context())
+	for i := range mostOpen {
+		if _, err := s.Tap(from("192.0.2.1", one), watch); err != nil {
+			t.Fatalf("call %d: %v", i, err)
+		}
+	}
+	if _, err := s.Tap(from("192.0.2.1", t.Context()), watch); fault.ReasonOf(err) != "TOO_MANY_CALLS_AT_ONCE" {
+		t.Errorf("one more: %v", err)
+	}
+	if _, err := s.Tap(from("192.0.2.2", t.Context()), watch); err != nil {
+		t.Errorf("from another address: %v", err)
+	}
+	if _, err := s.Tap(from("192.0.2.1", with("Bearer "+known)), watch); err != nil {
+		t.Errorf("who is known: %v", err)
+	}
+	end()
+	for deadline := time.Now().Add(10 * time.Second); ; {
+		if _, err := s.Tap(from("192.0.2.1", t.Context()), watch); err == nil {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("calls that have ended still count")
+		}
+	}
 }

@@ -119,3 +119,27 @@ func TestSettingsAreChecked(t *testing.T) {
 		})
 	}
 }
+
+func TestPlaces(t *testing.T) {
+	t.Parallel()
+	p := NewPlaces(2)
+	first, ok := p.Take("a")
+	_, also := p.Take("a")
+	if !ok || !also {
+		t.Fatal("there are two places, and no two are taken")
+	}
+	if _, ok := p.Take("a"); ok {
+		t.Error("a third place is taken")
+	}
+	if _, ok := p.Take("b"); !ok {
+		t.Error("another key has no place")
+	}
+	first()
+	first() // twice is once
+	if _, ok := p.Take("a"); !ok {
+		t.Error("a place that was left is not taken")
+	}
+	if _, ok := p.Take("a"); ok {
+		t.Error("a place that was left is taken twice")
+	}
+}

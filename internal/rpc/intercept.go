@@ -61,7 +61,7 @@ func recovered(err *error) {
 }
 
 func (s *Server) unary(ctx context.Context, request any, info *grpc.UnaryServerInfo, handle grpc.UnaryHandler) (response any, err error) {
-	arrived(ctx)
+	waitedFor(ctx).first.Stop()
 	ctx, cancel := context.WithTimeout(ctx, callDeadline)
 	defer cancel()
 	response, err = func() (response any, err error) {
@@ -75,7 +75,10 @@ func (s *Server) unary(ctx context.Context, request any, info *grpc.UnaryServerI
 }
 
 func (s *Server) stream(server any, stream grpc.ServerStream, info *grpc.StreamServerInfo, handle grpc.StreamHandler) error {
-	patient := patientStream{ServerStream: stream, end: arrived(stream.Context())}
+	patient := patientStream{ServerStream: stream, call: waitedFor(stream.Context())}
+	if !auth.IsOpen(info.FullMethod) {
+		patient.call.first.Stop() // who is known may take its time
+	}
 	err := func() (err error) {
 		defer recovered(&err)
 		return handle(server, patient)

@@ -70,28 +70,29 @@ func (s *Server) tap(ctx context.Context, info *tap.Info) (context.Context, erro
 	w := &waited{refuse: func() { s.tell(known, method, fault.Limit, "CLIENT_TOO_SLOW") }}
 	w.Context, w.cancel = context.WithCancelCause(known)
 	w.first = after(requestPatience, w.end)
+	context.AfterFunc(ctx, func() { w.first.Stop() }) // a call that is given up is not held on to until then
 	return w, nil
 }
 
-// arrived ends the wait for a call's first message, and returns what else may end the call.
-func arrived(ctx context.Context) (end func()) {
+// waitedFor is the call of a context.
+func waitedFor(ctx context.Context) *waited {
 	w, ok := ctx.Value(waitedKey{}).(*waited)
 	if !ok {
-		return func() {}
+		return &waited{cancel: func(error) {}, first: after(0, func() {}), refuse: func() {}}
 	}
-	w.first.Stop()
-	return w.end
+	return w
 }
 
 // A patientStream ends when its client neither sends nor reads for too long, and refuses messages above MessageLimit.
+// Where everybody may call, the first message has to come as soon as that of any call.
 type patientStream struct {
 	grpc.ServerStream
 
-	end func()
+	call *waited
 }
 
 func (s patientStream) RecvMsg(m any) error {
-	timer := after(streamPatience, s.end)
+	timer := after(streamPatience, s.call.end)
 	defer timer.Stop()
 	if err := receive(m, s.ServerStream.RecvMsg); err != nil {
 		if errors.Is(err, io.EOF) {
@@ -99,11 +100,12 @@ func (s patientStream) RecvMsg(m any) error {
 		}
 		return err
 	}
+	s.call.first.Stop()
 	return checkSize(m)
 }
 
 func (s patientStream) SendMsg(m any) error {
-	timer := after(readerPatience, s.end)
+	timer := after(readerPatience, s.call.end)
 	defer timer.Stop()
 	return s.ServerStream.SendMsg(m)
 }

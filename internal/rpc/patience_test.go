@@ -44,6 +44,23 @@ func TestPatience_Call(t *testing.T) {
 	})
 }
 
+// A call that is given up is forgotten at once, and not told of later.
+func TestPatience_GivenUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := start(t, service{})
+		ctx, cancel := context.WithCancel(t.Context())
+		if _, err := server.conn.NewStream(ctx, &grpc.StreamDesc{ClientStreams: true}, callMethod); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		cancel()
+		time.Sleep(time.Minute) //nolint:forbidigo // in the bubble's time
+		if lines := server.log.lines("CLIENT_TOO_SLOW"); len(lines) > 0 {
+			t.Errorf("the log has %q", lines)
+		}
+	})
+}
+
 // A handler has two minutes, where the caller gives it no less.
 func TestPatience_Handler(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

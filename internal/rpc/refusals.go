@@ -7,6 +7,7 @@ import (
 	"time"
 
 	lru "github.com/hashicorp/golang-lru/v2"
+	"golang.org/x/time/rate"
 
 	"github.com/incentives-dev/incentives/internal/clock"
 	"github.com/incentives-dev/incentives/internal/fault"
@@ -15,6 +16,8 @@ import (
 const (
 	// tellEvery is how often the same refusal of the same caller is in the log: abuse must not fill a disk.
 	tellEvery = time.Minute
+	// mostTold is how many lines a second there are of all refusals, for long.
+	mostTold = 20
 	// mostRefusals is how many different ones are remembered.
 	mostRefusals = 10_000
 )
@@ -33,6 +36,7 @@ type Refusals struct {
 	now clock.Clock
 
 	mu    sync.Mutex
+	pace  *rate.Limiter
 	known *lru.Cache[Refusal, *told]
 }
 
@@ -48,18 +52,19 @@ func NewRefusals(log *slog.Logger) *Refusals {
 	if err != nil {
 		panic(err) //nolint:forbidigo // the size is a constant above 0
 	}
-	return &Refusals{log: log, now: clock.Real(), known: known}
+	return &Refusals{log: log, now: clock.Real(), known: known, pace: rate.NewLimiter(mostTold, 10*mostTold)}
 }
 
-// Tell logs a call that was refused, if it is time to. Those that tell of somebody who wants what is not theirs are warnings.
-func (r *Refusals) Tell(ctx context.Context, kind fault.Kind, refused Refusal) {
+// Tell logs a call that was refused, if it is time to, with what else is known of it: name, value, name, value …
+// Those that tell of somebody who wants what is not theirs are warnings.
+func (r *Refusals) Tell(ctx context.Context, kind fault.Kind, refused Refusal, more ...any) {
 	level := slog.LevelInfo
-	if kind == fault.Unauthenticated || kind == fault.Denied || kind == fault.Limit {
+	if kind == fault.Unauthenticated || kind == fault.Denied || kind == fault.Limit || kind == fault.Unavailable {
 		level = slog.LevelWarn
 	}
 	if since, ok := r.due(refused); ok {
-		r.log.Log(ctx, level, "a call was refused",
-			"call", refused.Call, "reason", refused.Reason, "caller", refused.Caller, "from", refused.Source, "more", since)
+		about := []any{"call", refused.Call, "reason", refused.Reason, "caller", refused.Caller, "from", refused.Source, "more", since}
+		r.log.Log(ctx, level, "a call was refused", append(about, more...)...)
 	}
 }
 
@@ -71,6 +76,9 @@ func (r *Refusals) due(refused Refusal) (since int, ok bool) {
 	last, ok := r.known.Get(refused)
 	if ok && now.Sub(last.at) < tellEvery {
 		last.since++
+		return 0, false
+	}
+	if !r.pace.AllowN(now, 1) {
 		return 0, false
 	}
 	r.known.Add(refused, &told{at: now})

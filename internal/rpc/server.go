@@ -21,7 +21,7 @@ import (
 
 // What a connection may cost.
 const (
-	maxHeaders        = 32 << 10         // bytes of a call's headers
+	maxHeaders        = 24 << 10         // bytes of a call's headers
 	maxStreams        = 1000             // calls at once
 	handshakePatience = 10 * time.Second // until it says something
 	maxIdle           = 15 * time.Minute // without a call
@@ -101,13 +101,13 @@ func (s *Server) Serve(ctx context.Context) error {
 	if err := s.Guard.Protect(server); err != nil {
 		return fmt.Errorf("%s: %w", s.Name, err)
 	}
+	state := newState(server, s.Drain)
 	s.methods = map[string]bool{}
 	for service, info := range server.GetServiceInfo() {
 		for _, method := range info.Methods {
 			s.methods["/"+service+"/"+method.Name] = true
 		}
 	}
-	state := newState(server, s.Drain)
 
 	watched, stopWatching := context.WithCancel(ctx)
 	defer stopWatching()

@@ -22,7 +22,7 @@ type TLS struct {
 	TLSCert        string `name:"tls-cert" placeholder:"FILE" help:"Certificate (PEM) to serve with, and to call other services with."`
 	TLSKey         string `name:"tls-key" placeholder:"FILE" help:"Key of the certificate (PEM)."`
 	TLSCA          string `name:"tls-ca" placeholder:"FILE" help:"Certificates (PEM) that callers' and other services' are signed by."`
-	AllowPlaintext bool   `name:"allow-plaintext" help:"Serve without TLS off loopback, where something in front provides it."`
+	AllowPlaintext bool   `name:"allow-plaintext" help:"Go without TLS off loopback, where something else provides it."`
 }
 
 // Check returns what is wrong with the settings for a service that listens on an address, in one line.
@@ -36,6 +36,14 @@ func (t TLS) Check(address string) error {
 	_, unpaired := t.pair()
 	_, unknown := t.authorities()
 	return cmp.Or(unpaired, unknown)
+}
+
+// CheckTarget returns what is wrong with calling another service at an address, in one line: tokens do not leave the machine in plain text.
+func (t TLS) CheckTarget(address string) error {
+	if t.TLSCert == "" && t.TLSCA == "" && auth.Exposed(address) && !t.AllowPlaintext {
+		return fmt.Errorf("%s is not on loopback, and needs --tls-ca (or --allow-plaintext, where something between provides TLS)", address)
+	}
+	return nil
 }
 
 // CheckAccess returns what is wrong with the settings of a service that listens on an address, in one line: each, or together.

@@ -20,17 +20,10 @@ import (
 )
 
 const (
+	honestPace     = 100         // calls a second of each kind
 	honestDeadline = time.Second // of each call
 	honestLeast    = 0.8         // of their rate while there is abuse
 )
-
-// honestPace is how many calls a second there are of each kind.
-func honestPace() rate.Limit {
-	if testing.Short() {
-		return 20 // for the race detector
-	}
-	return 100
-}
 
 // honest makes calls of all kinds at their pace for a while, and returns how many a second were answered in time. Each one that
 // was not is in failed.
@@ -56,7 +49,7 @@ func (a *attacked) honest(d time.Duration, failed func(string, ...any)) (perSeco
 			return "OK ", err
 		},
 	} {
-		pace := rate.NewLimiter(honestPace(), 1)
+		pace := rate.NewLimiter(honestPace, 1)
 		for range 32 { // in line for the pace, so that slow answers do not slow it
 			all.Go(func() {
 				for pace.Wait(ctx) == nil {
@@ -133,6 +126,9 @@ func mayOpen(t *testing.T, wanted int) int {
 
 // While a server is abused in every way, and has 10,000 idle connections, honest callers keep their rate, and are answered in time.
 func TestAbuseSlowsNobody(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it measures, and the race detector slows what is measured")
+	}
 	a := startAttacked(t)
 	abuses := a.abuses()
 	quiet := 2 * time.Second
@@ -155,7 +151,7 @@ func TestAbuseSlowsNobody(t *testing.T) {
 	if under < honestLeast*usual {
 		t.Errorf("honest calls kept %.2f of their rate, want %.2f", under/usual, honestLeast)
 	}
-	if pace := 3 * float64(honestPace()); usual < honestLeast*pace {
+	if pace := 3.0 * honestPace; usual < honestLeast*pace {
 		t.Errorf("honest calls had a rate of %.0f without abuse, want about %.0f", usual, pace)
 	}
 	a.stop()
