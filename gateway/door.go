@@ -56,8 +56,8 @@ func newDoor(f failures, origins []string, inside http.Handler) (*door, error) {
 const (
 	// smallBody is what a body takes without being counted, in bytes.
 	smallBody = 64 << 10
-	// mostBodies is how many larger ones, or of unknown size, are taken from one address at once.
-	mostBodies = 16
+	// mostBodies is how many calls with larger ones, or of unknown size as streams are, one address has in flight at once.
+	mostBodies = 32
 )
 
 type sourceKey struct{}
@@ -83,7 +83,7 @@ func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.ContentLength < 0 || r.ContentLength > smallBody {
 		leave, ok := d.bodies.Take(source)
 		if !ok {
-			refusal := fault.New(fault.Limit, "TOO_MANY_BODIES", "%d large bodies of this address are being read, which is as many as are taken", mostBodies)
+			refusal := fault.New(fault.Limit, "TOO_MANY_BODIES", "%d calls of this address with large bodies are in flight, and no more are taken", mostBodies)
 			refusal.RetryAfter = time.Second
 			d.write(r.Context(), w, refusal)
 			return

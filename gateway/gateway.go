@@ -46,7 +46,7 @@ func Run(ctx context.Context, config Config) error {
 	if config.Log == nil {
 		config.Log = slog.Default()
 	}
-	if err := cmp.Or(config.Check(config.Listen), config.CheckTarget(config.Plansvc), config.CheckTarget(config.Payoutsvc)); err != nil {
+	if err := cmp.Or(config.Check(config.Listen), config.CheckTarget("plansvc", config.Plansvc), config.CheckTarget("payoutsvc", config.Payoutsvc)); err != nil {
 		return fmt.Errorf("gateway: %w", err)
 	}
 	listener, err := rpc.Listen(ctx, config.Listen)

@@ -87,7 +87,7 @@ func TestRun_CannotListen(t *testing.T) {
 
 func TestRun_NoAddressOfAService(t *testing.T) {
 	c := config("127.0.0.1:0")
-	c.Payoutsvc = "\x7f"
+	c.Payoutsvc, c.AllowPlaintext = "\x7f", true
 	err := Run(t.Context(), c)
 	if err == nil || !strings.HasPrefix(err.Error(), `gateway: payoutsvc at "\x7f": `) {
 		t.Errorf("Run ended with %v, want an error that names the service and its address", err)

@@ -66,8 +66,9 @@ func Run(ctx context.Context, config Config) (err error) {
 	if config.Log == nil {
 		config.Log = slog.Default()
 	}
-	if err := cmp.Or(rpc.CheckAccess(config.Listen, config.TLS, config.Settings), config.CheckTarget(config.Plansvc), config.Limits.Check()); err != nil {
-		return fmt.Errorf("payoutsvc: %w", err)
+	wrong := cmp.Or(rpc.CheckAccess(config.Listen, config.TLS, config.Settings), config.CheckTarget("plansvc", config.Plansvc), config.Limits.Check())
+	if wrong != nil {
+		return fmt.Errorf("payoutsvc: %w", wrong)
 	}
 	guard, err := config.Guard(config.Log, auth.OwnPartners)
 	if err != nil {
@@ -91,7 +92,7 @@ func Run(ctx context.Context, config Config) (err error) {
 			err = fmt.Errorf("payoutsvc: close the store: %w", closing)
 		}
 	}()
-	guard.Limit(limit.New(config.Limits, db, config.Log).Take)
+	guard.SetLimit(limit.New(config.Limits, db, config.Log).Take)
 	if err := storecopy.CheckWhole(ctx, db); err != nil {
 		return fmt.Errorf("payoutsvc: the store can't be used: %w", err)
 	}

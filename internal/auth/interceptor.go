@@ -16,23 +16,22 @@ import (
 
 // A Guard holds every call of a server to the policies of its methods.
 type Guard struct {
-	open     bool
-	identify identify
-	limit    Limit
-	tokens   *issuer // nil where there is none
+	unguarded bool
+	identify  identify
+	limit     Limit
+	tokens    *issuer // nil where there is none
 	// strangers are those who call what everybody may, by address.
 	strangers *limit.Places
 	policies  map[string]policy // by full method name
 	log       *slog.Logger
-	// sees tells whether what a name stands for exists for a caller that is bound to partners, who is bound to that of the name
-	// if it has one.
-	sees Sees
+	sees      Sees
 }
 
-// Sees tells whether what a resource name stands for exists for a caller, whether there is such a resource or not.
+// Sees tells whether a caller that is bound to partners may learn what a name stands for, or that there is nothing. Names of other
+// partners have been refused when it is asked.
 type Sees func(ctx context.Context, a Access, name string) (bool, error)
 
-// OwnPartners has callers see what is of their partners, and nothing that is of none.
+// OwnPartners has callers see every name of a partner, which is one of theirs, and none that is of no partner.
 func OwnPartners(_ context.Context, _ Access, name string) (bool, error) {
 	return strings.HasPrefix(name, "partners/"), nil
 }
@@ -46,8 +45,8 @@ var errUndecided = errors.New("the issuer of tokens has to be asked")
 // A Limit admits one more call of a caller that is known; release has to be called when it is over.
 type Limit func(ctx context.Context, caller string) (release func(), err error)
 
-// Limit has a limit hold for all calls that are made from now on.
-func (g *Guard) Limit(l Limit) { g.limit = l }
+// SetLimit has a limit hold for all calls. It is called before the server serves.
+func (g *Guard) SetLimit(l Limit) { g.limit = l }
 
 // mostOpen is how many calls that everybody may make come from one address at once. Some of them, such as watching health, do not end.
 const mostOpen = 64
@@ -57,28 +56,24 @@ type callerKey struct{}
 // Tap looks at who makes a call when its headers are there, before anything is read of a message: what a stranger sends
 // takes no memory. It does not wait for anything; whom it cannot decide on, Unary or Stream does.
 func (g *Guard) Tap(ctx context.Context, method string) (context.Context, error) {
-	if g.open {
+	if g.unguarded {
 		return ctx, nil
 	}
-	if IsOpen(method) {
-		if who, err := g.identify(ctx, false); err == nil {
-			return context.WithValue(ctx, callerKey{}, who), nil
-		}
+	who, err := g.identify(ctx, false)
+	switch {
+	case err == nil:
+		return context.WithValue(ctx, callerKey{}, who), nil
+	case IsOpen(method):
 		leave, ok := g.strangers.Take(Source(ctx))
 		if !ok {
 			return nil, fault.New(fault.Limit, "TOO_MANY_CALLS_AT_ONCE", "%d calls of this address are in flight, which is as many as are taken", mostOpen)
 		}
 		context.AfterFunc(ctx, leave)
 		return ctx, nil
-	}
-	who, err := g.identify(ctx, false)
-	switch {
 	case errors.Is(err, errUndecided):
 		return ctx, nil
-	case err != nil:
-		return nil, err
 	}
-	return context.WithValue(ctx, callerKey{}, who), nil
+	return nil, err
 }
 
 // Caller returns who makes a call, as far as Tap knows; ok is false where it does not.
@@ -88,7 +83,7 @@ func Caller(ctx context.Context) (who Principal, ok bool) {
 }
 
 // IsOpen tells whether everybody may call a method.
-func IsOpen(method string) bool { return slices.Contains(open, serviceOf(method)) }
+func IsOpen(method string) bool { return slices.Contains(forAll, serviceOf(method)) }
 
 func serviceOf(method string) string {
 	service, _, _ := strings.Cut(strings.TrimPrefix(method, "/"), "/")
@@ -96,11 +91,11 @@ func serviceOf(method string) string {
 }
 
 // Open is a guard that lets everybody call everything: of a server that has nothing to guard.
-func Open() *Guard { return &Guard{open: true} }
+func Open() *Guard { return &Guard{unguarded: true} }
 
 // Protect reads the policies of what is registered with a server. It fails where a method has none.
 func (g *Guard) Protect(server *grpc.Server) (err error) {
-	if !g.open {
+	if !g.unguarded {
 		g.policies, err = policies(server)
 	}
 	return err
@@ -108,11 +103,10 @@ func (g *Guard) Protect(server *grpc.Server) (err error) {
 
 // enter identifies the caller and counts its call, then admits it. When the call is over, release has to be called.
 func (g *Guard) enter(ctx context.Context, method string, request any) (admitted context.Context, release func(), err error) {
-	service := serviceOf(method)
-	if g.open || slices.Contains(open, service) {
+	who, ok := Caller(ctx)
+	if g.unguarded || IsOpen(method) && !ok {
 		return ctx, func() {}, nil
 	}
-	who, ok := Caller(ctx)
 	if !ok {
 		if who, err = g.identify(ctx, true); err != nil {
 			return nil, nil, err
@@ -128,7 +122,10 @@ func (g *Guard) enter(ctx context.Context, method string, request any) (admitted
 			return nil, nil, err
 		}
 	}
-	if admitted, err = g.admit(ctx, service, method, who, request); err != nil {
+	if IsOpen(method) {
+		return ctx, release, nil
+	}
+	if admitted, err = g.admit(ctx, method, who, request); err != nil {
 		release()
 		return nil, nil, err
 	}
@@ -136,8 +133,8 @@ func (g *Guard) enter(ctx context.Context, method string, request any) (admitted
 }
 
 // admit admits a call of a caller to a method, about what a request names.
-func (g *Guard) admit(ctx context.Context, service, method string, who Principal, request any) (context.Context, error) {
-	if slices.Contains(forKnown, service) {
+func (g *Guard) admit(ctx context.Context, method string, who Principal, request any) (context.Context, error) {
+	if slices.Contains(forKnown, serviceOf(method)) {
 		if !who.Local && len(who.Roles) == 0 {
 			return nil, denied()
 		}
@@ -187,7 +184,7 @@ type admitted struct {
 
 func (s admitted) Context() context.Context { return s.ctx }
 
-// unknown is what a caller is told who is not known; why is for the service's own log.
+// unknown is what every caller is told that is not known, whatever the reason: that would help to guess.
 func unknown() *fault.Error {
 	return fault.New(fault.Unauthenticated, "UNAUTHENTICATED", "the caller is not known: a valid bearer token or a certificate is needed")
 }

@@ -21,9 +21,9 @@ type policy struct {
 	resource    []string // the path of the field, from the request on; empty where it names no one resource
 }
 
-// open are the services that anybody may call, and those that a caller with any role may call. They have no policies.
+// forAll are the services that anybody may call, forKnown those that a caller with any role may call. They have no policies.
 var (
-	open     = []string{"grpc.health.v1.Health"}
+	forAll   = []string{"grpc.health.v1.Health"}
 	forKnown = []string{"grpc.reflection.v1.ServerReflection", "grpc.reflection.v1alpha.ServerReflection"}
 )
 
@@ -34,7 +34,7 @@ func policies(server interface {
 ) (map[string]policy, error) {
 	found := map[string]policy{}
 	for name, info := range server.GetServiceInfo() {
-		if slices.Contains(open, name) || slices.Contains(forKnown, name) {
+		if slices.Contains(forAll, name) || slices.Contains(forKnown, name) {
 			continue
 		}
 		d, err := protoregistry.GlobalFiles.FindDescriptorByName(protoreflect.FullName(name))

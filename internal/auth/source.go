@@ -71,22 +71,22 @@ const (
 	mostSources   = 10_000 // that are remembered
 )
 
-// strangers count the tokens that were forged, by where they came from.
-type strangers struct {
+// forgeries count the tokens that were forged, by where they came from.
+type forgeries struct {
 	clock   clock.Clock
 	sources *lru.Cache[string, *rate.Limiter]
 }
 
-func newStrangers(c clock.Clock) *strangers {
+func newForgeries(c clock.Clock) *forgeries {
 	sources, err := lru.New[string, *rate.Limiter](mostSources)
 	if err != nil {
 		panic(err) //nolint:forbidigo // the size is a constant above 0
 	}
-	return &strangers{clock: c, sources: sources}
+	return &forgeries{clock: c, sources: sources}
 }
 
 // check is RESOURCE_EXHAUSTED for a source that has sent too many bad tokens. Who has been known there before is not asked here.
-func (s *strangers) check(source string) error {
+func (s *forgeries) check(source string) error {
 	l, ok := s.sources.Get(source)
 	if !ok || l.TokensAt(s.clock()) >= 1 {
 		return nil
@@ -97,7 +97,7 @@ func (s *strangers) check(source string) error {
 }
 
 // note counts a bad token.
-func (s *strangers) note(source string) {
+func (s *forgeries) note(source string) {
 	l, ok := s.sources.Get(source)
 	if !ok {
 		l = rate.NewLimiter(badTokens, badTokenBurst)

@@ -33,6 +33,8 @@ const (
 	discoverEvery = time.Second
 	// issuerPatience is how long it has to answer.
 	issuerPatience = 5 * time.Second
+	// mostRedirects is how often it may lead to another address.
+	mostRedirects = 5
 	// longestReason bounds what is logged of why a token was refused, in bytes: some of it may be the caller's own words.
 	longestReason = 200
 )
@@ -62,7 +64,7 @@ type issuer struct {
 	log                       *slog.Logger
 	clock                     clock.Clock
 	verified                  *lru.Cache[[sha256.Size]byte, verified] // by the hash of the token
-	strangers                 *strangers
+	forgeries                 *forgeries
 
 	reached atomic.Pointer[reached] // nil until the issuer was
 	mu      sync.Mutex              // of who asks it
@@ -94,7 +96,7 @@ func newIssuer(c Settings, log *slog.Logger) *issuer {
 	}
 	return &issuer{
 		url: c.OIDCIssuer, audience: c.OIDCAudience, rolesClaim: c.OIDCRolesClaim, partnersClaim: c.OIDCPartnersClaim, log: log, clock: c.Clock,
-		verified: remembered, strangers: newStrangers(c.Clock), outage: rate.Sometimes{Interval: time.Minute}, waiting: limit.NewPlaces(mostWaiting),
+		verified: remembered, forgeries: newForgeries(c.Clock), outage: rate.Sometimes{Interval: time.Minute}, waiting: limit.NewPlaces(mostWaiting),
 	}
 }
 
@@ -117,8 +119,8 @@ func (i *issuer) reach(ctx context.Context, mayWait bool) (*reached, error) {
 		return to, nil
 	}
 	if now := i.clock(); i.asked.IsZero() || now.Sub(i.asked) >= discoverEvery {
-		i.asked = now
 		to, err := i.discover(ctx)
+		i.asked = i.clock() // when it has ended: who has waited for it makes no attempt of its own
 		if err == nil {
 			i.reached.Store(to)
 			return to, nil
@@ -139,7 +141,12 @@ func (i *issuer) out(ctx context.Context, reason error) error {
 }
 
 func (i *issuer) discover(ctx context.Context) (*reached, error) {
-	client := &http.Client{Timeout: issuerPatience}
+	client := &http.Client{Timeout: issuerPatience, CheckRedirect: func(r *http.Request, via []*http.Request) error {
+		if len(via) >= mostRedirects {
+			return errors.New("it leads from one address to the next")
+		}
+		return checkIssuer(r.URL.String())
+	}}
 	provider, err := oidc.NewProvider(oidc.ClientContext(context.WithoutCancel(ctx), client), i.url)
 	if err != nil {
 		return nil, err
@@ -186,7 +193,7 @@ func (i *issuer) principal(ctx context.Context, token string, mayWait bool) (Pri
 		return known.who, nil
 	}
 	from := Source(ctx)
-	if err := i.strangers.check(from); err != nil {
+	if err := i.forgeries.check(from); err != nil {
 		return Principal{}, err
 	}
 	progress := &verification{mayWait: mayWait}
@@ -198,7 +205,7 @@ func (i *issuer) principal(ctx context.Context, token string, mayWait bool) (Pri
 		return Principal{}, i.out(ctx, progress.unread)
 	case err != nil:
 		if progress.forged {
-			i.strangers.note(from)
+			i.forgeries.note(from)
 		}
 		reason := err.Error()
 		i.log.DebugContext(ctx, "a token was refused", "reason", reason[:min(len(reason), longestReason)])

@@ -37,8 +37,8 @@ const (
 	mostInFlight = 256
 	// mostCallers is how many callers are remembered, those that called last.
 	mostCallers = 10_000
-	// leases is how many times a second an instance asks Redis for a caller that calls as often as it may.
-	leases = 50
+	// asksPerSecond is how many times a second an instance asks Redis for a caller that calls as often as it may.
+	asksPerSecond = 50
 	// sharedPatience is how long Redis has to answer; without an answer, each instance counts for itself for outTime.
 	sharedPatience = 200 * time.Millisecond
 	outTime        = time.Second
@@ -59,10 +59,14 @@ type Limiter struct {
 
 // A caller is what one has taken.
 type caller struct {
+	own *rate.Limiter
+
 	mu       sync.Mutex
-	own      *rate.Limiter
-	leased   int // calls that Redis has granted, and that were not made yet
 	inFlight int
+
+	leasing  sync.Mutex // also while Redis is asked
+	leased   int        // calls that Redis has granted, and that were not made yet
+	askAgain time.Time  // when it may be asked again that has granted none
 }
 
 // A Shared store is in a Redis, over which the instances of a service count together; keys of that begin with rate: and the prefix.
@@ -88,22 +92,33 @@ func New(s Settings, db any, log *slog.Logger) *Limiter {
 // call is over, release has to be called.
 func (l *Limiter) Take(ctx context.Context, name string) (release func(), err error) {
 	c := l.caller(name)
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.inFlight >= mostInFlight {
+	if !c.enter() {
 		return nil, tooMuch("TOO_MANY_CALLS_AT_ONCE", time.Second, "%d calls of this caller are in flight, which is as many as are taken", mostInFlight)
 	}
+	release = sync.OnceFunc(c.leave)
 	if l.perSecond > 0 {
 		if err := l.count(ctx, name, c); err != nil {
+			release()
 			return nil, err
 		}
 	}
+	return release, nil
+}
+
+func (c *caller) enter() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.inFlight >= mostInFlight {
+		return false
+	}
 	c.inFlight++
-	return func() {
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		c.inFlight--
-	}, nil
+	return true
+}
+
+func (c *caller) leave() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.inFlight--
 }
 
 func tooMuch(reason string, after time.Duration, format string, args ...any) error {
@@ -123,7 +138,7 @@ func (l *Limiter) caller(name string) *caller {
 	return c
 }
 
-// count counts one call, with c locked.
+// count counts one call.
 func (l *Limiter) count(ctx context.Context, name string, c *caller) error {
 	if l.isShared() {
 		granted, after, err := l.lease(ctx, name, c)
@@ -168,16 +183,22 @@ func (l *Limiter) exceeded(after time.Duration) error {
 
 // lease takes a call from those that Redis has granted, and asks for more where there are none left.
 func (l *Limiter) lease(ctx context.Context, name string, c *caller) (granted bool, after time.Duration, err error) {
+	c.leasing.Lock()
+	defer c.leasing.Unlock()
 	if c.leased == 0 {
+		if wait := c.askAgain.Sub(l.now()); wait > 0 {
+			return false, wait, nil
+		}
 		asked, cancel := context.WithTimeout(ctx, sharedPatience)
 		defer cancel()
 		answer, err := l.shared.AllowAtMost(asked, l.prefix+":"+name, redis_rate.Limit{
 			Rate: l.perSecond, Burst: 2 * l.perSecond, Period: time.Second,
-		}, max(1, l.perSecond/leases))
+		}, max(1, l.perSecond/asksPerSecond))
 		if err != nil {
 			return false, 0, err
 		}
 		if answer.Allowed == 0 {
+			c.askAgain = l.now().Add(time.Second / asksPerSecond)
 			return false, answer.RetryAfter, nil
 		}
 		c.leased = answer.Allowed

@@ -77,7 +77,7 @@ func (s *Server) unary(ctx context.Context, request any, info *grpc.UnaryServerI
 func (s *Server) stream(server any, stream grpc.ServerStream, info *grpc.StreamServerInfo, handle grpc.StreamHandler) error {
 	patient := patientStream{ServerStream: stream, call: waitedFor(stream.Context())}
 	if !auth.IsOpen(info.FullMethod) {
-		patient.call.first.Stop() // who is known may take its time
+		patient.call.first.Stop() // its caller is known, or the guard decides before anything is read
 	}
 	err := func() (err error) {
 		defer recovered(&err)

@@ -3,7 +3,6 @@ package rpc
 import (
 	"context"
 	"errors"
-	"io"
 	"time"
 
 	"google.golang.org/grpc"
@@ -95,9 +94,6 @@ func (s patientStream) RecvMsg(m any) error {
 	timer := after(streamPatience, s.call.end)
 	defer timer.Stop()
 	if err := receive(m, s.ServerStream.RecvMsg); err != nil {
-		if errors.Is(err, io.EOF) {
-			return io.EOF
-		}
 		return err
 	}
 	s.call.first.Stop()

@@ -79,6 +79,9 @@ func (r *Refusals) due(refused Refusal) (since int, ok bool) {
 		return 0, false
 	}
 	if !r.pace.AllowN(now, 1) {
+		if ok {
+			last.since++
+		}
 		return 0, false
 	}
 	r.known.Add(refused, &told{at: now})

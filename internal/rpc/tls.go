@@ -39,9 +39,9 @@ func (t TLS) Check(address string) error {
 }
 
 // CheckTarget returns what is wrong with calling another service at an address, in one line: tokens do not leave the machine in plain text.
-func (t TLS) CheckTarget(address string) error {
-	if t.TLSCert == "" && t.TLSCA == "" && auth.Exposed(address) && !t.AllowPlaintext {
-		return fmt.Errorf("%s is not on loopback, and needs --tls-ca (or --allow-plaintext, where something between provides TLS)", address)
+func (t TLS) CheckTarget(service, address string) error {
+	if t.TLSCert == "" && t.TLSCA == "" && !auth.OnLoopback(address) && !t.AllowPlaintext {
+		return fmt.Errorf("%s at %q is not on loopback, and needs --tls-ca (or --allow-plaintext, where something between provides TLS)", service, address)
 	}
 	return nil
 }

@@ -57,6 +57,8 @@ func TestServicesRefuseWhatIsNotSafe(t *testing.T) {
 		{"certificates that nobody has signed", append(pair, roles...), "needs --tls-cert and --tls-ca", closable[:2]},
 		{"certificates behind one gateway", roles, "known by their tokens", closable[2:]},
 		{"tokens that go to another machine in plain text", []string{"--plansvc", "192.0.2.1:9001"}, "needs --tls-ca", []string{"payoutsvc", "gateway"}},
+		{"the same, by a name", []string{"--plansvc", "dns:///plansvc.example.com:9001"}, "needs --tls-ca", []string{"payoutsvc", "gateway"}},
+		{"the same, without a port", []string{"--plansvc", "plansvc.example.com"}, "needs --tls-ca", []string{"payoutsvc", "gateway"}},
 		{"an issuer in plain text", []string{"--oidc-issuer", "http://login.example.com", "--oidc-audience", "a"}, "has to begin with https", closable},
 		{"an issuer that is none", []string{"--oidc-issuer", " ", "--oidc-audience", "a"}, "is not the URL of an issuer", closable},
 		{"gRPC in plain text", slices.Concat(issuer, pair, []string{"--plansvc", everywhere}), "TLS for its gateway alone", closable[2:]},

@@ -101,7 +101,7 @@ func (p *Provider) Asked() int {
 // Claims are what a token says.
 type Claims map[string]any
 
-// Token is one that the provider issues at a time for a minute, with some claims in place of the usual ones.
+// Token is one that the provider issues at a time for an hour, with some claims in place of the usual ones.
 func (p *Provider) Token(t *testing.T, now time.Time, change Claims) string {
 	t.Helper()
 	return Sign(t, jose.SigningKey{Algorithm: jose.RS256, Key: p.Key()}, p.Claims(now, change))
@@ -110,7 +110,7 @@ func (p *Provider) Token(t *testing.T, now time.Time, change Claims) string {
 // Claims are what Token says.
 func (p *Provider) Claims(now time.Time, change Claims) Claims {
 	all := Claims{
-		"iss": p.URL, "sub": "ann", "aud": Audience, "exp": now.Add(time.Minute).Unix(), "iat": now.Unix(),
+		"iss": p.URL, "sub": "ann", "aud": Audience, "exp": now.Add(time.Hour).Unix(), "iat": now.Unix(),
 		"roles": []string{"BILLING_ADMIN", "PARTNER", "KING"}, "mpn_ids": "contoso fabrikam",
 	}
 	maps.Copy(all, change)

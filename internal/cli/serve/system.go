@@ -96,7 +96,7 @@ func (s System) check() error {
 			return fmt.Errorf("%s is not on loopback, and serve has TLS for its gateway alone: run plansvc and payoutsvc by themselves", address)
 		}
 	}
-	return s.Access.Check(s.Listen) // the gateway is as open as what is behind it
+	return rpc.CheckAccess(s.Listen, s.TLS, s.Access) // the gateway is as open as what is behind it
 }
 
 // scheme is how the gateway's URLs begin.
