@@ -46,7 +46,8 @@ func Run(ctx context.Context, config Config) error {
 	if config.Log == nil {
 		config.Log = slog.Default()
 	}
-	if err := cmp.Or(config.Check(config.Listen), config.CheckTarget("plansvc", config.Plansvc), config.CheckTarget("payoutsvc", config.Payoutsvc)); err != nil {
+	reached := cmp.Or(config.CheckTarget("plansvc", config.Plansvc), config.CheckTarget("payoutsvc", config.Payoutsvc))
+	if err := cmp.Or(config.TLS.Check(config.Listen), reached); err != nil {
 		return fmt.Errorf("gateway: %w", err)
 	}
 	listener, err := rpc.Listen(ctx, config.Listen)
