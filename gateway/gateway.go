@@ -47,7 +47,7 @@ func Run(ctx context.Context, config Config) error {
 		config.Log = slog.Default()
 	}
 	reached := cmp.Or(config.CheckTarget("plansvc", config.Plansvc), config.CheckTarget("payoutsvc", config.Payoutsvc))
-	if err := cmp.Or(config.TLS.Check(config.Listen), reached); err != nil {
+	if err := cmp.Or(config.Check(config.Listen), reached); err != nil {
 		return fmt.Errorf("gateway: %w", err)
 	}
 	listener, err := rpc.Listen(ctx, config.Listen)
