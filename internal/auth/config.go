@@ -135,10 +135,8 @@ func (c Settings) Guard(log *slog.Logger, sees Sees) (*Guard, error) {
 	if c.Clock == nil {
 		c.Clock = clock.Real()
 	}
-	var tokens *issuer
 	if c.OIDCIssuer != "" {
-		tokens = newIssuer(c, log)
-		g.tokens = tokens
+		g.tokens = newIssuer(c, log)
 	}
 	g.identify = func(ctx context.Context, mayWait bool) (Principal, error) {
 		token, err := bearer(ctx)
@@ -147,8 +145,8 @@ func (c Settings) Guard(log *slog.Logger, sees Sees) (*Guard, error) {
 			return Principal{}, err
 		case token != "" && c.Internal != "" && subtle.ConstantTimeCompare([]byte(token), []byte(c.Internal)) == 1:
 			return Principal{ID: "internal", Roles: []authv1.Role{authv1.Role_AUDITOR}, Internal: true}, nil
-		case token != "" && tokens != nil: // decides alone, whatever certificate there is
-			return tokens.principal(ctx, token, mayWait)
+		case token != "" && g.tokens != nil: // decides alone, whatever certificate there is
+			return g.tokens.principal(ctx, token, mayWait)
 		case token != "":
 			return Principal{}, unknown()
 		}
