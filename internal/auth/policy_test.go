@@ -175,6 +175,9 @@ func TestAdmitted(t *testing.T) {
 		"an auditor who is a partner's, too": {
 			Principal{Roles: []authv1.Role{admin, auditor}, Partners: []string{"contoso"}}, get, plan("fabrikam"), "AUDITOR",
 		},
+		"the same, of its own partner: as who sees all": {
+			Principal{Roles: []authv1.Role{admin, auditor}, Partners: []string{"contoso"}}, get, plan("contoso"), "AUDITOR",
+		},
 		"path tricks":             {Principal{Roles: []authv1.Role{admin}, Partners: []string{"contoso"}}, get, plan("contoso/../fabrikam"), "BILLING_ADMIN"},
 		"path tricks, escaped":    {Principal{Roles: []authv1.Role{admin}, Partners: []string{"contoso"}}, get, plan("contoso%2f..%2ffabrikam"), "NOT_FOUND"},
 		"another alphabet":        {Principal{Roles: []authv1.Role{admin}, Partners: []string{"contoso"}}, get, plan("cоntoso"), "NOT_FOUND"},

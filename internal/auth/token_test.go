@@ -3,6 +3,8 @@ package auth
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -18,6 +20,7 @@ import (
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
+	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/peer"
 
@@ -310,6 +313,61 @@ func TestStrangersHaveFewCallsAtOnce(t *testing.T) {
 		}
 		if time.Now().After(deadline) {
 			t.Fatal("calls that have ended still count")
+		}
+	}
+}
+
+// A token that is remembered expires all the same.
+func TestRememberedTokensExpire(t *testing.T) {
+	p := authtest.New(t)
+	s := newService(t, p.URL)
+	token := p.Token(t, now, authtest.Claims{"exp": now.Add(10 * time.Minute).Unix()})
+	s.wantKnown(t, "at first", token)
+	s.time = s.time.Add(9 * time.Minute)
+	s.wantKnown(t, "before it expires", token)
+	s.time = s.time.Add(90*time.Second + skew)
+	s.wantReason(t, "when it has expired", "UNAUTHENTICATED", "Bearer "+token)
+}
+
+// A certificate stands for who has it, and not for those in whose name it calls.
+func TestCertificateOfAGateway(t *testing.T) {
+	g, err := Settings{ClientRoles: map[string]string{"gateway.example": "AUDITOR"}}.Guard(slog.New(slog.DiscardHandler), OwnPartners)
+	if err != nil {
+		t.Fatal(err)
+	}
+	chains := [][]*x509.Certificate{{{DNSNames: []string{"gateway.example"}}}}
+	ctx := peer.NewContext(t.Context(), &peer.Peer{
+		Addr: &net.TCPAddr{IP: net.ParseIP("192.0.2.1")}, AuthInfo: credentials.TLSInfo{State: tls.ConnectionState{VerifiedChains: chains}},
+	})
+	if who, err := g.identify(ctx, true); err != nil || who.ID != "gateway.example" {
+		t.Errorf("by itself: %+v, %v", who, err)
+	}
+	ctx = metadata.NewIncomingContext(ctx, metadata.Pairs("x-forwarded-for", "192.0.2.2"))
+	if who, err := g.identify(ctx, true); fault.ReasonOf(err) != "UNAUTHENTICATED" {
+		t.Errorf("for somebody: %+v, %v", who, err)
+	}
+}
+
+// Without identities, this machine is the caller: not who comes through its gateway, nor a page whose name leads here.
+func TestLocalPrincipal(t *testing.T) {
+	for _, test := range []struct {
+		name, value string
+		known       bool
+	}{
+		{"x-forwarded-for", "127.0.0.1", true},
+		{"x-forwarded-for", "::1", true},
+		{"x-forwarded-for", "192.0.2.1", false},
+		{"x-forwarded-for", "192.0.2.1, 127.0.0.1", false},
+		{"x-forwarded-for", "nonsense", false},
+		{"x-forwarded-host", "localhost:8080", true},
+		{"x-forwarded-host", "127.0.0.1", true},
+		{"x-forwarded-host", "[::1]:8080", true},
+		{"x-forwarded-host", "evil.example:8080", false},
+		{"x-forwarded-host", "localhost.evil.example", false},
+	} {
+		_, err := identifyLocal(metadata.NewIncomingContext(t.Context(), metadata.Pairs(test.name, test.value)), true)
+		if (err == nil) != test.known {
+			t.Errorf("%s: %s: %v", test.name, test.value, err)
 		}
 	}
 }

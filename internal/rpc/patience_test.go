@@ -3,6 +3,7 @@ package rpc_test
 import (
 	"context"
 	"errors"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -14,6 +15,7 @@ import (
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
 	"github.com/incentives-dev/incentives/internal/fault"
+	"github.com/incentives-dev/incentives/internal/rpc"
 )
 
 // endsAfter wants a receive to fail by its deadline, and not before.
@@ -118,6 +120,20 @@ func TestRefusals(t *testing.T) {
 		lines = server.log.lines(" more=99") // that came in between
 		if len(lines) != 1 {
 			t.Errorf("a minute later the log has %q", server.log.lines("a call was refused"))
+		}
+	})
+}
+
+// Refusals of many kinds do not fill the log either.
+func TestRefusals_Many(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		log := &journal{}
+		refusals := rpc.NewRefusals(logger(log))
+		for i := range 5000 {
+			refusals.Tell(t.Context(), fault.Denied, rpc.Refusal{Source: strconv.Itoa(i)})
+		}
+		if lines := len(log.lines("a call was refused")); lines != 200 {
+			t.Errorf("5000 at once are %d lines, want 200", lines)
 		}
 	})
 }
