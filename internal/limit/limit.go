@@ -47,6 +47,7 @@ const (
 // A Limiter knows what each caller has taken. Where its Redis is set, several instances count together.
 type Limiter struct {
 	perSecond int
+	inFlight  *Places             // by caller
 	shared    *redis_rate.Limiter // nil where each instance counts for itself
 	prefix    string
 	log       *slog.Logger
@@ -60,9 +61,6 @@ type Limiter struct {
 // A caller is what one has taken.
 type caller struct {
 	own *rate.Limiter
-
-	mu       sync.Mutex
-	inFlight int
 
 	leasing  sync.Mutex // also while Redis is asked
 	leased   int        // calls that Redis has granted, and that were not made yet
@@ -80,7 +78,7 @@ func New(s Settings, db any, log *slog.Logger) *Limiter {
 	if err != nil {
 		panic(err) //nolint:forbidigo // the size is a constant above 0
 	}
-	l := &Limiter{perSecond: s.RateLimit, log: log, callers: callers, now: clock.Real()}
+	l := &Limiter{perSecond: s.RateLimit, inFlight: NewPlaces(mostInFlight), log: log, callers: callers, now: clock.Real()}
 	if shared, ok := db.(Shared); ok {
 		client, prefix := shared.Redis()
 		l.shared, l.prefix = redis_rate.NewLimiter(client), prefix
@@ -91,34 +89,17 @@ func New(s Settings, db any, log *slog.Logger) *Limiter {
 // Take takes one call of a caller. RESOURCE_EXHAUSTED where it has had its share, with the time until there is more. When the
 // call is over, release has to be called.
 func (l *Limiter) Take(ctx context.Context, name string) (release func(), err error) {
-	c := l.caller(name)
-	if !c.enter() {
+	release, ok := l.inFlight.Take(name)
+	if !ok {
 		return nil, tooMuch("TOO_MANY_CALLS_AT_ONCE", time.Second, "%d calls of this caller are in flight, which is as many as are taken", mostInFlight)
 	}
-	release = sync.OnceFunc(c.leave)
 	if l.perSecond > 0 {
-		if err := l.count(ctx, name, c); err != nil {
+		if err := l.count(ctx, name, l.caller(name)); err != nil {
 			release()
 			return nil, err
 		}
 	}
 	return release, nil
-}
-
-func (c *caller) enter() bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.inFlight >= mostInFlight {
-		return false
-	}
-	c.inFlight++
-	return true
-}
-
-func (c *caller) leave() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.inFlight--
 }
 
 func tooMuch(reason string, after time.Duration, format string, args ...any) error {
