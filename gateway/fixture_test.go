@@ -2,7 +2,6 @@ package gateway
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -31,6 +30,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/reflect/protoregistry"
 
+	"github.com/incentives-dev/incentives/internal/logtest"
 	"github.com/incentives-dev/incentives/internal/rpc"
 )
 
@@ -161,7 +161,7 @@ type system struct {
 	plans, payouts *fake
 	mux            *mux
 	client         *http.Client
-	log            *journal
+	log            *logtest.Journal
 	listener       *pipes
 	stop           context.CancelFunc // of the gateway
 	served         chan error         // what serve returned
@@ -172,7 +172,7 @@ const shutdownTime = 10 * time.Second
 
 func start(t *testing.T) *system {
 	t.Helper()
-	s := &system{T: t, plans: newFake(t), payouts: newFake(t), listener: newPipes(), log: &journal{}, served: make(chan error, 1)}
+	s := &system{T: t, plans: newFake(t), payouts: newFake(t), listener: newPipes(), log: &logtest.Journal{}, served: make(chan error, 1)}
 	ctx, stop := context.WithCancel(t.Context())
 	s.stop = stop
 	logger := slog.New(slog.NewTextHandler(s.log, nil))
@@ -319,22 +319,4 @@ func refusalOf(t testing.TB, s *status.Status) refusal {
 		}
 	}
 	return got
-}
-
-// A journal keeps what is logged.
-type journal struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (j *journal) Write(line []byte) (int, error) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.text.Write(line)
-}
-
-func (j *journal) String() string {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.text.String()
 }

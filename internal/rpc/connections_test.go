@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/incentives-dev/incentives/internal/logtest"
 	"github.com/incentives-dev/incentives/internal/rpc"
 )
 
@@ -17,7 +18,7 @@ type crowd struct {
 	*testing.T
 	address  string
 	accepted chan net.Conn
-	log      *journal
+	log      *logtest.Journal
 }
 
 func newCrowd(t *testing.T) *crowd {
@@ -27,7 +28,7 @@ func newCrowd(t *testing.T) *crowd {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &crowd{T: t, address: plain.Addr().String(), accepted: make(chan net.Conn, 2*mostConnections), log: &journal{}}
+	c := &crowd{T: t, address: plain.Addr().String(), accepted: make(chan net.Conn, 2*mostConnections), log: &logtest.Journal{}}
 	listener := rpc.Bounds{All: mostConnections, OneAddress: mostFromOneAddress}.Bounded(plain, logger(c.log))
 	t.Cleanup(func() { listener.Close() })
 	go func() {
@@ -88,7 +89,7 @@ func TestBounded_OneAddress(t *testing.T) {
 	for range 10 {
 		c.wantClosed("a connection above the bound of an address", c.connect("127.0.0.1"))
 	}
-	if lines := c.log.lines("TOO_MANY_CONNECTIONS"); len(lines) != 1 {
+	if lines := c.log.Lines("TOO_MANY_CONNECTIONS"); len(lines) != 1 {
 		t.Errorf("%d lines of it are in the log, want one: %q", len(lines), lines)
 	}
 	c.connect("127.0.0.2")

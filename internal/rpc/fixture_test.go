@@ -1,12 +1,9 @@
 package rpc_test
 
 import (
-	"bytes"
 	"context"
 	"log/slog"
 	"net"
-	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -16,6 +13,7 @@ import (
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
 	"github.com/incentives-dev/incentives/internal/auth"
+	"github.com/incentives-dev/incentives/internal/logtest"
 	"github.com/incentives-dev/incentives/internal/rpc"
 )
 
@@ -61,14 +59,14 @@ type running struct {
 	drain  chan struct{}
 	stop   context.CancelFunc
 	served chan error // what Serve returned
-	log    *journal
+	log    *logtest.Journal
 }
 
 // start serves a service in memory. What a test changes of the server is set before.
 func start(t *testing.T, s service, change ...func(*rpc.Server)) *running {
 	t.Helper()
 	ctx, stop := context.WithCancel(t.Context())
-	r := &running{drain: make(chan struct{}), stop: stop, served: make(chan error, 1), log: &journal{}}
+	r := &running{drain: make(chan struct{}), stop: stop, served: make(chan error, 1), log: &logtest.Journal{}}
 	listener := bufconn.Listen(1 << 16)
 	server := rpc.Server{
 		Name: "test", Listener: listener, Guard: auth.Open(), Register: s.register, Ready: func(context.Context) error { return nil },
@@ -83,7 +81,7 @@ func start(t *testing.T, s service, change ...func(*rpc.Server)) *running {
 }
 
 // logger logs to a journal.
-func logger(j *journal) *slog.Logger { return slog.New(slog.NewTextHandler(j, nil)) }
+func logger(j *logtest.Journal) *slog.Logger { return slog.New(slog.NewTextHandler(j, nil)) }
 
 func dial(t *testing.T, connect func(context.Context) (net.Conn, error)) *grpc.ClientConn {
 	t.Helper()
@@ -125,35 +123,4 @@ func listServices(t *testing.T, stream grpc.ClientStream) string {
 		t.Fatal(err)
 	}
 	return response.String()
-}
-
-// A journal keeps what is logged.
-type journal struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (j *journal) Write(line []byte) (int, error) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.text.Write(line)
-}
-
-func (j *journal) clear() {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	j.text.Reset()
-}
-
-// lines are those that hold a text.
-func (j *journal) lines(holding string) []string {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	var lines []string
-	for line := range strings.Lines(j.text.String()) {
-		if strings.Contains(line, holding) {
-			lines = append(lines, line)
-		}
-	}
-	return lines
 }

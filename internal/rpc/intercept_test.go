@@ -131,7 +131,7 @@ func TestMessagesThatCannotBeReadAreRefused(t *testing.T) {
 				t.Errorf("%s in a stream: %v, want INVALID_ARGUMENT and REQUEST_MALFORMED", name, err)
 			}
 		}
-		if lines := server.log.lines("call failed"); len(lines) > 0 {
+		if lines := server.log.Lines("call failed"); len(lines) > 0 {
 			t.Errorf("it logged %q, want nothing", lines)
 		}
 	})
@@ -157,12 +157,12 @@ func TestPanic_IsInternalAndTheServerLives(t *testing.T) {
 			{"unary", callMethod, func() error { return server.call(t.Context(), []byte("x")) }},
 			{"stream", streamMethod, func() error { return server.open(t).RecvMsg(&bytesValue{}) }},
 		} {
-			server.log.clear()
+			server.log.Clear()
 			err := test.call()
 			if s := status.Convert(err); s.Code() != codes.Internal || reasonOf(s) != "INTERNAL" || strings.Contains(s.Proto().String(), secret) {
 				t.Errorf("%s: the caller gets %v, want INTERNAL and no word of the panic", test.name, err)
 			}
-			lines := server.log.lines("call failed")
+			lines := server.log.Lines("call failed")
 			if len(lines) != 1 || !strings.Contains(lines[0], test.method) || !strings.Contains(lines[0], secret) ||
 				!strings.Contains(lines[0], "intercept_test.go") {
 				t.Errorf("%s: logged %q, want one line with the method, the panic and where it was", test.name, lines)

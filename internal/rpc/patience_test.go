@@ -15,6 +15,7 @@ import (
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
 	"github.com/incentives-dev/incentives/internal/fault"
+	"github.com/incentives-dev/incentives/internal/logtest"
 	"github.com/incentives-dev/incentives/internal/rpc"
 )
 
@@ -57,7 +58,7 @@ func TestPatience_GivenUp(t *testing.T) {
 		synctest.Wait()
 		cancel()
 		time.Sleep(time.Minute) //nolint:forbidigo // in the bubble's time
-		if lines := server.log.lines("CLIENT_TOO_SLOW"); len(lines) > 0 {
+		if lines := server.log.Lines("CLIENT_TOO_SLOW"); len(lines) > 0 {
 			t.Errorf("the log has %q", lines)
 		}
 	})
@@ -111,15 +112,15 @@ func TestRefusals(t *testing.T) {
 		for range 100 {
 			_ = server.call(t.Context(), nil) // it fails, as wanted
 		}
-		lines := server.log.lines("a call was refused")
+		lines := server.log.Lines("a call was refused")
 		if len(lines) != 1 || !strings.Contains(lines[0], "level=WARN") || !strings.Contains(lines[0], "reason=ROLE_MISSING") || !strings.Contains(lines[0], callMethod) {
 			t.Errorf("after 100 refusals the log has %q", lines)
 		}
 		time.Sleep(time.Minute)              //nolint:forbidigo // in the bubble's time
 		_ = server.call(t.Context(), nil)    // likewise
-		lines = server.log.lines(" more=99") // that came in between
+		lines = server.log.Lines(" more=99") // that came in between
 		if len(lines) != 1 {
-			t.Errorf("a minute later the log has %q", server.log.lines("a call was refused"))
+			t.Errorf("a minute later the log has %q", server.log.Lines("a call was refused"))
 		}
 	})
 }
@@ -127,12 +128,12 @@ func TestRefusals(t *testing.T) {
 // Refusals of many kinds do not fill the log either.
 func TestRefusals_Many(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		log := &journal{}
+		log := &logtest.Journal{}
 		refusals := rpc.NewRefusals(logger(log))
 		for i := range 5000 {
 			refusals.Tell(t.Context(), fault.Denied, rpc.Refusal{Source: strconv.Itoa(i)})
 		}
-		if lines := len(log.lines("a call was refused")); lines != 200 {
+		if lines := len(log.Lines("a call was refused")); lines != 200 {
 			t.Errorf("5000 at once are %d lines, want 200", lines)
 		}
 	})

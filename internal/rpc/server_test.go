@@ -75,7 +75,7 @@ func TestServer_Readiness(t *testing.T) {
 		server.checkHealth(t, "when it can work again", serving)
 		<-time.After(10 * interval)
 		server.checkHealth(t, "when nothing has changed", serving)
-		if got := server.log.lines("readiness"); len(got) != 5 {
+		if got := server.log.Lines("readiness"); len(got) != 5 {
 			t.Errorf("readiness was logged %d times, want 5, once for each change:\n%s", len(got), strings.Join(got, ""))
 		}
 	})
@@ -137,7 +137,7 @@ func TestServer_FinishesWhatIsInFlight(t *testing.T) {
 		if took := time.Since(finished); took != 0 {
 			t.Errorf("Serve returned %s after the last call, want at once (%s after it was told to)", took, time.Since(stopped))
 		}
-		if lines := server.log.lines("cut off"); lines != nil {
+		if lines := server.log.Lines("cut off"); lines != nil {
 			t.Errorf("logged %q, want nothing to be cut off", lines)
 		}
 	})
@@ -161,7 +161,7 @@ func TestServer_CutsOffAfterTheDeadline(t *testing.T) {
 		if err := <-answer; status.Code(err) != codes.Unavailable {
 			t.Errorf("the call that was cut off: %v, want UNAVAILABLE", err)
 		}
-		if lines := server.log.lines("cut off"); len(lines) != 1 {
+		if lines := server.log.Lines("cut off"); len(lines) != 1 {
 			t.Errorf("logged %q, want one line that says so", lines)
 		}
 	})

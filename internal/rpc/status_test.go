@@ -75,7 +75,7 @@ func TestStatus_FaultSurvivesTheCall(t *testing.T) {
 				t.Errorf("kind %d: RetryInfo %v, want one second: %t", test.kind, info, test.retried)
 			}
 		}
-		if lines := server.log.lines("call failed"); lines != nil {
+		if lines := server.log.Lines("call failed"); lines != nil {
 			t.Errorf("refusals were logged: %q, want none", lines)
 		}
 	})
@@ -97,7 +97,7 @@ func TestStatus_DefectIsHiddenAndLoggedOnce(t *testing.T) {
 			{"the store is closed", "STORE_UNAVAILABLE", fmt.Errorf("%w: %s", store.ErrClosed, secret), codes.Unavailable},
 			{"a misuse of the store", "INTERNAL", fmt.Errorf("%w: %s", store.ErrInvalid, secret), codes.Internal},
 		} {
-			server.log.clear()
+			server.log.Clear()
 			answer = test.answer
 			s, hidden := rpc.Status(test.answer)
 			if !hidden || s.Code() != test.code {
@@ -107,7 +107,7 @@ func TestStatus_DefectIsHiddenAndLoggedOnce(t *testing.T) {
 				if err := server.call(t.Context(), nil); status.Code(err) != test.code {
 					t.Errorf("%s: the caller gets %v, want %s", test.name, err, test.code)
 				}
-				if lines := server.log.lines(secret); len(lines) != 1 || !strings.Contains(lines[0], callMethod) {
+				if lines := server.log.Lines(secret); len(lines) != 1 || !strings.Contains(lines[0], callMethod) {
 					t.Errorf("%s: logged %q, want one line with the error and the method", test.name, lines)
 				}
 			}

@@ -10,10 +10,11 @@ import (
 	"os/exec"
 	"regexp"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/incentives-dev/incentives/internal/logtest"
 )
 
 // anyPort is where a service listens that says itself where that is.
@@ -23,31 +24,13 @@ const anyPort = "127.0.0.1:0"
 type process struct {
 	cmd    *exec.Cmd
 	exited chan error
-	log    *journal
-}
-
-// A journal keeps what a process says, also while it does.
-type journal struct {
-	mu   sync.Mutex
-	text strings.Builder
-}
-
-func (j *journal) Write(line []byte) (int, error) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.text.Write(line)
-}
-
-func (j *journal) String() string {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.text.String()
+	log    *logtest.Journal
 }
 
 // launch starts the binary, and waits until it has printed a line that ready tells to be the last one to wait for.
 func launch(t *testing.T, args []string, ready func(line string) bool) *process {
 	t.Helper()
-	p := &process{cmd: exec.Command(binary, args...), exited: make(chan error, 1), log: &journal{}}
+	p := &process{cmd: exec.Command(binary, args...), exited: make(chan error, 1), log: &logtest.Journal{}}
 	p.cmd.Env = append(os.Environ(), "NO_COLOR=1")
 	out, err := p.cmd.StdoutPipe()
 	if err != nil {

@@ -1,7 +1,6 @@
 package payoutrpc_test
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -22,6 +21,7 @@ import (
 
 	"github.com/incentives-dev/incentives/internal/auth"
 	"github.com/incentives-dev/incentives/internal/fault"
+	"github.com/incentives-dev/incentives/internal/logtest"
 	"github.com/incentives-dev/incentives/internal/rpc"
 	"github.com/incentives-dev/incentives/internal/store"
 	"github.com/incentives-dev/incentives/internal/store/pebblestore"
@@ -54,7 +54,7 @@ type office struct {
 	plansvc *termstest.Plansvc
 	db      *gatedStore
 	runner  *schedule.Runner
-	log     *journal
+	log     *logtest.Journal
 
 	mu  sync.Mutex
 	now time.Time
@@ -82,7 +82,7 @@ func open(t *testing.T, dir string) *office {
 		}
 	})
 	o := &office{
-		db: &gatedStore{DB: db}, plansvc: plansvc(), log: &journal{}, now: at("2026-05-20T12:00:00Z"), served: make(chan error, 1),
+		db: &gatedStore{DB: db}, plansvc: plansvc(), log: &logtest.Journal{}, now: at("2026-05-20T12:00:00Z"), served: make(chan error, 1),
 	}
 	o.ledger = ledger.New(o.db)
 	client, err := terms.New(o.plansvc.Client(), o.clock)
@@ -292,28 +292,4 @@ func (s *gatedStore) hold() (release func()) {
 		return nil
 	})
 	return sync.OnceFunc(func() { close(released) })
-}
-
-// A journal keeps what is logged.
-type journal struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (j *journal) Write(line []byte) (int, error) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.text.Write(line)
-}
-
-func (j *journal) clear() {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	j.text.Reset()
-}
-
-func (j *journal) count(text string) int {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return strings.Count(j.text.String(), text)
 }

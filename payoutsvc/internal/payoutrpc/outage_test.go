@@ -81,7 +81,7 @@ func TestE2_E3_StoreIsOut(t *testing.T) {
 			{"defect", errors.New("disk 7 is broken"), "REJECTED Internal"},
 		} {
 			failing(test.failure, at)
-			before := o.log.count("disk 7")
+			before := o.log.Count("disk 7")
 			response, err := o.BatchRecordEarnings(t.Context(), both)
 			if err != nil {
 				t.Fatal(err)
@@ -90,7 +90,7 @@ func TestE2_E3_StoreIsOut(t *testing.T) {
 			if got[0] != test.want || got[2] != test.want || got[1] == test.want {
 				t.Errorf("%s: outcomes %q, want the first and the last %s", test.name, got, test.want)
 			}
-			if logged := o.log.count("disk 7") - before; logged != 1 {
+			if logged := o.log.Count("disk 7") - before; logged != 1 {
 				t.Errorf("%s: the store's error was logged %d times, want once for the batch", test.name, logged)
 			}
 			if text := response.String(); strings.Contains(text, "disk 7") {
@@ -98,7 +98,7 @@ func TestE2_E3_StoreIsOut(t *testing.T) {
 			}
 		}
 		failing(broken, 0, 1, 2, 3)
-		o.log.clear()
+		o.log.Clear()
 		if _, err := o.BatchRecordEarnings(t.Context(), &payoutv1.BatchRecordEarningsRequest{Earnings: both.GetEarnings()[2:]}); told(err) != "Unavailable STORE_UNAVAILABLE" {
 			t.Errorf("all is out: %v, want STORE_UNAVAILABLE", err)
 		}
@@ -136,7 +136,7 @@ func TestE2_CallerGivesUp(t *testing.T) {
 		if got := o.earnedInApril(t, contoso); got != 1 {
 			t.Errorf("%d earned when it is sent again, want 1", got)
 		}
-		if got := o.log.count("level=ERROR"); got > 0 {
+		if got := o.log.Count("level=ERROR"); got > 0 {
 			t.Errorf("giving up logged %d errors, want none", got)
 		}
 	})

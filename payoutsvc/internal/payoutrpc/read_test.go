@@ -212,7 +212,7 @@ func TestPages_ForgedCursors(t *testing.T) {
 				}
 			}
 		}
-		if got := o.log.count("level=ERROR"); got > 0 {
+		if got := o.log.Count("level=ERROR"); got > 0 {
 			t.Errorf("forged tokens logged %d errors, want none", got)
 		}
 	})

@@ -185,7 +185,7 @@ func TestE4_E6_E7_BadEarnings(t *testing.T) {
 				t.Errorf("%s, in a batch (-want +got):\n%s", test.name, diff)
 			}
 		}
-		if got := o.log.count("level=ERROR"); got > 0 {
+		if got := o.log.Count("level=ERROR"); got > 0 {
 			t.Errorf("refusals logged %d errors, want none", got)
 		}
 	})

@@ -174,7 +174,7 @@ func TestE2_StreamIsCut(t *testing.T) {
 				if got := o.earnedInApril(t, contoso); got != batches {
 					t.Errorf("%d earned when all is sent again, want %d", got, batches)
 				}
-				if got := o.log.count("level=ERROR"); got > 0 {
+				if got := o.log.Count("level=ERROR"); got > 0 {
 					t.Errorf("a cut stream logged %d errors, want none", got)
 				}
 			})

@@ -1,7 +1,6 @@
 package schedule_test
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"log/slog"
@@ -15,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/incentives-dev/incentives/internal/fault"
+	"github.com/incentives-dev/incentives/internal/logtest"
 	"github.com/incentives-dev/incentives/internal/money"
 	"github.com/incentives-dev/incentives/internal/store"
 	"github.com/incentives-dev/incentives/internal/store/pebblestore"
@@ -28,7 +28,7 @@ import (
 type bank struct {
 	*ledger.Ledger
 	worker *ledger.Worker
-	log    *journal
+	log    *logtest.Journal
 
 	mu      sync.Mutex
 	gate    func(ctx context.Context, program string) error // called before terms are answered
@@ -47,7 +47,7 @@ func newBank(t *testing.T, dir string, wrap func(store.DB) store.DB) *bank {
 			t.Error(err)
 		}
 	})
-	b := &bank{log: &journal{}, working: map[string]int{}, most: map[string]int{}}
+	b := &bank{log: &logtest.Journal{}, working: map[string]int{}, most: map[string]int{}}
 	b.Ledger = ledger.New(wrap(db))
 	b.worker = &ledger.Worker{
 		Ledger: b.Ledger, Terms: b, Clock: time.Now, Log: slog.New(slog.NewTextHandler(b.log, nil)),
@@ -216,24 +216,6 @@ func closed(done <-chan struct{}) bool {
 	default:
 		return false
 	}
-}
-
-// A journal keeps what is logged.
-type journal struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (j *journal) Write(line []byte) (int, error) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.text.Write(line)
-}
-
-func (j *journal) count(text string) int {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return strings.Count(j.text.String(), text)
 }
 
 const plan = "partners/contoso/plans/azure.coop.fy26"

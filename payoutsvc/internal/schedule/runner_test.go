@@ -205,8 +205,8 @@ func TestR1_StopsAndIsResumed(t *testing.T) {
 		b.checkState(t, april, ledger.Running)
 		b.checkState(t, may, ledger.Running)
 		b.checkPaid(t, plan)
-		if got := b.log.count("level=ERROR"); got > 0 {
-			t.Errorf("stopping logged %d errors, want none:\n%s", got, b.log.text.String())
+		if got := b.log.Count("level=ERROR"); got > 0 {
+			t.Errorf("stopping logged %d errors, want none:\n%s", got, b.log.String())
 		}
 	})
 	synctest.Test(t, func(t *testing.T) {
@@ -269,7 +269,7 @@ func TestR1_TriesAgainAfterErrors(t *testing.T) {
 				<-time.After(time.Minute)
 				b.checkState(t, name, ledger.Succeeded)
 				b.checkPaid(t, plan, "2026-05-15: 2026-04")
-				if got := b.log.count("input/output error"); got == 0 || got > 30 {
+				if got := b.log.Count("input/output error"); got == 0 || got > 30 {
 					t.Errorf("%d errors were logged, want the store's", got)
 				}
 			})
