@@ -61,7 +61,7 @@ func recovered(err *error) {
 }
 
 func (s *Server) unary(ctx context.Context, request any, info *grpc.UnaryServerInfo, handle grpc.UnaryHandler) (response any, err error) {
-	waitedFor(ctx).first.Stop()
+	waitedFor(ctx).arrived()
 	ctx, cancel := context.WithTimeout(ctx, callDeadline)
 	defer cancel()
 	response, err = func() (response any, err error) {
@@ -77,7 +77,7 @@ func (s *Server) unary(ctx context.Context, request any, info *grpc.UnaryServerI
 func (s *Server) stream(server any, stream grpc.ServerStream, info *grpc.StreamServerInfo, handle grpc.StreamHandler) error {
 	patient := patientStream{ServerStream: stream, call: waitedFor(stream.Context())}
 	if !auth.IsOpen(info.FullMethod) {
-		patient.call.first.Stop() // its caller is known, or the guard decides before anything is read
+		patient.call.arrived() // its caller is known, or the guard decides before anything is read
 	}
 	err := func() (err error) {
 		defer recovered(&err)

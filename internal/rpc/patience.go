@@ -34,7 +34,14 @@ type waited struct {
 
 	cancel context.CancelCauseFunc
 	first  *time.Timer // until the first message has to be there
+	forget func() bool // stops what stops first when the call is given up
 	refuse func()      // tells the log
+}
+
+// arrived ends the wait for the first message.
+func (w *waited) arrived() {
+	w.first.Stop()
+	w.forget() // else it would take a goroutine at the end of each call
 }
 
 func (w *waited) Err() error {
@@ -69,7 +76,7 @@ func (s *Server) tap(ctx context.Context, info *tap.Info) (context.Context, erro
 	w := &waited{refuse: func() { s.tell(known, method, fault.Limit, "CLIENT_TOO_SLOW") }}
 	w.Context, w.cancel = context.WithCancelCause(known)
 	w.first = after(requestPatience, w.end)
-	context.AfterFunc(ctx, func() { w.first.Stop() }) // a call that is given up is not held on to until then
+	w.forget = context.AfterFunc(ctx, func() { w.first.Stop() }) // a call that is given up is not held on to until then
 	return w, nil
 }
 
@@ -77,7 +84,7 @@ func (s *Server) tap(ctx context.Context, info *tap.Info) (context.Context, erro
 func waitedFor(ctx context.Context) *waited {
 	w, ok := ctx.Value(waitedKey{}).(*waited)
 	if !ok {
-		return &waited{cancel: func(error) {}, first: after(0, func() {}), refuse: func() {}}
+		return &waited{cancel: func(error) {}, first: after(0, func() {}), forget: func() bool { return false }, refuse: func() {}}
 	}
 	return w
 }
@@ -96,7 +103,7 @@ func (s patientStream) RecvMsg(m any) error {
 	if err := receive(m, s.ServerStream.RecvMsg); err != nil {
 		return err
 	}
-	s.call.first.Stop()
+	s.call.arrived()
 	return checkSize(m)
 }
 
