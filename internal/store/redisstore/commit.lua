@@ -57,6 +57,17 @@ for k = 3, #KEYS, 2 do
   end
 end
 
+-- Redis keeps a hash of up to 512 small values as a list, and walks through it for each. From some dozens on that takes more time
+-- than all the rest. A long id makes it a table, which it stays until it is loaded from a file.
+local LONG = string.rep('-', 65)
+
+local function as_table(hash)
+  local n = redis.call('HLEN', hash)
+  if n > 32 and n <= 512 and redis.call('OBJECT', 'ENCODING', hash) == 'listpack' and redis.call('HSETNX', hash, LONG, '') == 1 then
+    redis.call('HDEL', hash, LONG)
+  end
+end
+
 local function index(k, ids)
   local members = {}
   for i = 1, #ids do
@@ -212,5 +223,6 @@ for k = 3, #KEYS, 2 do
   if holds ~= held[k] then
     redis.call(holds and 'SADD' or 'SREM', KEYS[2], string.sub(KEYS[k], #KEYS[2] + 2))
   end
+  as_table(KEYS[k])
 end
 return 0

@@ -2,6 +2,7 @@ package redisstore_test
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -57,6 +58,34 @@ func TestKeysAreReadableByHand(t *testing.T) {
 	want := []string{prefix + ":store", prefix + ":{17}", prefix + ":{17}:earned_total", prefix + ":{17}:earned_total:ids"}
 	if diff := cmp.Diff(want, sorted(client.Keys(ctx, prefix+":*").Val())); diff != "" {
 		t.Errorf("keys after deleting all plans (-want +got):\n%s", diff)
+	}
+}
+
+// TestHashesOfManyAreTables: a list of some hundred values, through which Redis walks for each, made recording take a third longer.
+func TestHashesOfManyAreTables(t *testing.T) {
+	s := shared.Standalone(t)
+	url := s.Place()
+	_, prefix, _ := strings.Cut(url, "prefix=")
+	db, client := mustOpen(t, url), s.Client(t)
+	for _, collection := range []string{"put", "added"} {
+		var b store.Batch
+		for i := range 100 {
+			if key := (store.Key{Collection: collection, ID: strconv.Itoa(i)}); collection == "put" {
+				b.Put(key, nil)
+			} else {
+				b.Add(key, 1)
+			}
+		}
+		if err := db.Commit(t.Context(), 3, &b); err != nil {
+			t.Fatal(err)
+		}
+		hash := prefix + ":{3}:" + collection
+		if got := client.ObjectEncoding(t.Context(), hash).Val(); got != "hashtable" {
+			t.Errorf("100 values of %s are a %s", collection, got)
+		}
+		if got := client.HLen(t.Context(), hash).Val(); got != 100 {
+			t.Errorf("100 values of %s have become %d", collection, got)
+		}
 	}
 }
 
