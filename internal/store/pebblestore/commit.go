@@ -139,6 +139,8 @@ func (db *DB) start(parts []store.Part, verdicts []verdict) (h handedOver) {
 		part.last, verdicts[i].rests = h.commit, h.commit
 		part.version.Store(db.versions.Add(1))
 		part.memory.remember()
+		part.recent.age(db.generation.Load(), len(db.partitions)) // a later one than before it was handed over, perhaps
+		part.wrote(parts[i].Partition, parts[i].Batch.Writes())
 	}
 	return h
 }
@@ -146,10 +148,13 @@ func (db *DB) start(parts []store.Part, verdicts []verdict) (h handedOver) {
 // buildAll makes one batch of Pebble's of what parts write, nil if that is nothing, and says which of them do. Their
 // partitions are locked.
 func (db *DB) buildAll(parts []store.Part, verdicts []verdict) (all *pebble.Batch, written []int, err error) {
-	r, err := db.newReader()
-	if err != nil {
-		return nil, nil, err
+	generation := db.generation.Load()
+	for i, p := range parts {
+		if verdicts[i].err == nil {
+			db.partitions[p.Partition].recent.age(generation, len(db.partitions))
+		}
 	}
+	r := db.newReader() // later than the filters: what has left them since is in the tables that it sees
 	defer func() {
 		if closeErr := r.close(); err == nil {
 			err = closeErr
@@ -160,7 +165,7 @@ func (db *DB) buildAll(parts []store.Part, verdicts []verdict) (all *pebble.Batc
 		if v.err != nil || p.Batch.Len()+len(p.Batch.Conditions()) == 0 {
 			continue
 		}
-		r.partition = p.Partition
+		r.partition, r.part = p.Partition, &db.partitions[p.Partition]
 		var built *pebble.Batch
 		built, v.err = db.build(r, p.Batch)
 		switch {
@@ -197,6 +202,9 @@ func (db *DB) hand(built *pebble.Batch) (err error) {
 			err = db.fail(fmt.Errorf("%v", r))
 		}
 	}()
+	if err := db.age(built.Len()); err != nil {
+		return db.fail(err)
+	}
 	if err := db.pebble.ApplyNoSyncWait(built, pebble.Sync); err != nil {
 		return db.fail(err)
 	}

@@ -23,6 +23,12 @@ type DB struct {
 	apply  sync.Mutex // held while a batch is handed to Pebble; see DB.hand
 	broken bool       // Pebble panicked, and can't be closed; under apply
 
+	// See recent.go.
+	generation     atomic.Uint64
+	generationSize int
+	flushed        <-chan struct{} // closed once all that is older than the generation is in tables; under apply
+	written        int             // bytes of the generation; under apply
+
 	// versions is the newest version of any partition. It begins at random, so that one of a store that was closed is none of
 	// the same store opened again.
 	versions atomic.Uint64
@@ -38,6 +44,7 @@ type partition struct {
 
 	// Under the lock for writing:
 	memory memory
+	recent recent
 	order  []int // of what is at hand; kept for its memory
 }
 

@@ -40,6 +40,8 @@ const (
 	tableSize       = 4 << 20
 	// With one index a table, and not an index of indexes, a Get has a block less to look into.
 	indexBlockSize = 256 << 10
+	// A filter that says yes for nothing has a block read from each table that it belongs to. With 10 bits a key, one in a hundred does.
+	filterBitsOfAKey = 15
 )
 
 // Options say how to open a store. The zero value opens what is there, or creates a store with
@@ -87,12 +89,19 @@ func Open(dir string, o Options) (*DB, error) {
 		_ = p.Close() // what went wrong first says more
 		return nil, fmt.Errorf("store folder %s: %w", dir, err)
 	}
-	db := &DB{pebble: p, partitions: make([]partition, m.Partitions)}
+	db := &DB{pebble: p, partitions: make([]partition, m.Partitions), generationSize: generationSize, flushed: inTables()}
 	db.versions.Store(1 + rand.Uint64()>>1) // so far from 0, and from the last number, that it comes to neither
 	for i := range db.partitions {
 		db.partitions[i].version.Store(db.versions.Add(1))
 	}
 	return db, nil
+}
+
+// inTables says that all is in tables, as it is when Pebble has opened a store.
+func inTables() <-chan struct{} {
+	flushed := make(chan struct{})
+	close(flushed)
+	return flushed
 }
 
 // openPebble opens Pebble, and returns as an error what Pebble panics with.
@@ -128,7 +137,7 @@ func pebbleOptions(o Options, cache *pebble.Cache) *pebble.Options {
 	for i := range p.Levels {
 		p.TargetFileSizes[i] = tableSize
 		p.Levels[i].IndexBlockSize = indexBlockSize
-		p.Levels[i].FilterPolicy = bloom.FilterPolicy(10)
+		p.Levels[i].FilterPolicy = bloom.FilterPolicy(filterBitsOfAKey)
 	}
 	return p
 }

@@ -27,7 +27,8 @@ func (db *DB) Get(ctx context.Context, p store.Partition, keys ...store.Key) ([]
 	part := &db.partitions[p]
 	// A reader keeps to the moment in which it was made, so the lock is held for that only.
 	part.RLock()
-	r, err := db.newReader()
+	r := db.newReader()
+	err := r.open()
 	last := part.last
 	part.RUnlock()
 	if err != nil {
@@ -133,25 +134,44 @@ func unavailable(err error) error {
 	return fmt.Errorf("%w: %w", store.ErrUnavailable, err)
 }
 
-// A reader reads single keys of the partition that it is set to. It sees the moment in which it was made.
+// A reader reads single keys of the partition that it is set to. It sees the moment in which it first reads, for which
+// the partition's lock is held.
 type reader struct {
-	it        *pebble.Iterator
+	pebble    *pebble.DB
 	partition store.Partition
+	part      *partition // its filters are asked; nil where they are not to be
 	key       []byte
+
+	all    *pebble.Iterator
+	tables *pebble.Iterator // without memtables
 }
 
-func (db *DB) newReader() (*reader, error) {
-	// Most keys that are asked for are absent: new earnings. Filters answer for them on every level, also the
-	// last, where a Get of Pebble's own would read a block.
-	it, err := db.pebble.NewIter(&pebble.IterOptions{UseL6Filters: true})
-	if err != nil {
-		return nil, unavailable(err)
-	}
-	return &reader{it: it, key: make([]byte, 0, 128)}, nil
+func (db *DB) newReader() *reader {
+	return &reader{pebble: db.pebble, key: make([]byte, 0, 128)}
 }
 
 func (r *reader) close() error {
-	if err := r.it.Close(); err != nil {
+	for _, it := range []*pebble.Iterator{r.all, r.tables} {
+		if it == nil {
+			continue
+		}
+		if err := it.Close(); err != nil {
+			return unavailable(err)
+		}
+	}
+	return nil
+}
+
+// open makes the iterator that sees everything, unless it is there.
+func (r *reader) open() error { return r.iterator(&r.all, false) }
+
+func (r *reader) iterator(it **pebble.Iterator, tables bool) (err error) {
+	if *it != nil {
+		return nil
+	}
+	// Filters answer for absent keys on every level, also the last, where a Get of Pebble's own would read a block.
+	*it, err = r.pebble.NewIter(&pebble.IterOptions{UseL6Filters: true, OnlyReadGuaranteedDurable: tables})
+	if err != nil {
 		return unavailable(err)
 	}
 	return nil
@@ -160,13 +180,20 @@ func (r *reader) close() error {
 // get returns the value of a key, nil if it is absent. It is valid until the next call.
 func (r *reader) get(key store.Key) ([]byte, error) {
 	r.key = appendKey(r.key[:0], r.partition, key)
-	if !r.it.SeekPrefixGE(r.key) {
-		if err := r.it.Error(); err != nil {
+	it, tables := &r.all, r.part != nil && !r.part.mayBeRecent(key, r.key)
+	if tables {
+		it = &r.tables
+	}
+	if err := r.iterator(it, tables); err != nil {
+		return nil, err
+	}
+	if !(*it).SeekPrefixGE(r.key) {
+		if err := (*it).Error(); err != nil {
 			return nil, unavailable(err)
 		}
 		return nil, nil
 	}
-	value, err := r.it.ValueAndErr()
+	value, err := (*it).ValueAndErr()
 	if err != nil {
 		return nil, unavailable(err)
 	}
