@@ -13,6 +13,9 @@ import (
 // checkEvery is how many keys are read between two looks at the context.
 const checkEvery = 512
 
+// manyRead is from how many keys on that a Get asks for they are taken to lie close together, as those of a run's page do.
+const manyRead = 256
+
 // Get implements store.DB.
 func (db *DB) Get(ctx context.Context, p store.Partition, keys ...store.Key) ([][]byte, error) {
 	if err := db.enterOne(ctx, p); err != nil {
@@ -34,7 +37,7 @@ func (db *DB) Get(ctx context.Context, p store.Partition, keys ...store.Key) ([]
 	if err != nil {
 		return nil, err
 	}
-	r.partition = p
+	r.partition, r.near = p, len(keys) >= manyRead
 	values, err := r.values(ctx, keys)
 	if err := r.close(); err != nil {
 		return nil, err
@@ -140,6 +143,7 @@ type reader struct {
 	pebble    *pebble.DB
 	partition store.Partition
 	part      *partition // its filters are asked; nil where they are not to be
+	near      bool       // the keys that are asked for lie close together
 	key       []byte
 
 	all    *pebble.Iterator
@@ -187,7 +191,7 @@ func (r *reader) get(key store.Key) ([]byte, error) {
 	if err := r.iterator(it, tables); err != nil {
 		return nil, err
 	}
-	if !(*it).SeekPrefixGE(r.key) {
+	if !r.seek(*it) {
 		if err := (*it).Error(); err != nil {
 			return nil, unavailable(err)
 		}
@@ -201,6 +205,14 @@ func (r *reader) get(key store.Key) ([]byte, error) {
 		value = []byte{}
 	}
 	return value, nil
+}
+
+// seek finds the key at hand. Where the next one is near, it is dearer to ask the filters than to go there.
+func (r *reader) seek(it *pebble.Iterator) bool {
+	if r.near {
+		return it.SeekGE(r.key) && bytes.Equal(it.Key(), r.key)
+	}
+	return it.SeekPrefixGE(r.key)
 }
 
 // values returns copies of the values of keys.

@@ -29,7 +29,7 @@ type check struct {
 // Run runs the whole suite, each check in a fresh place.
 func Run(t *testing.T, factory Factory) {
 	t.Helper()
-	for _, checks := range [][]check{keyChecks, scanChecks, commitChecks, counterChecks, allChecks, concurrencyChecks, lifecycleChecks, modelChecks} {
+	for _, checks := range [][]check{keyChecks, scanChecks, commitChecks, counterChecks, allChecks, concurrencyChecks, lifecycleChecks, removeChecks, modelChecks} {
 		for _, c := range checks {
 			t.Run(c.name, func(t *testing.T) {
 				c.run(t, factory(t))

@@ -138,12 +138,14 @@ type part struct {
 	key       runKey
 	run       Run
 	partition store.Partition
-	size      int  // of the next page
-	held      bool // another worker is at it
+	size      int         // of the next page
+	held      bool        // another worker is at it
+	batch     store.Batch // of the page at hand; kept for its memory
 }
 
 // work works the part to its end, or until another worker turns out to be at it.
 func (p *part) work(ctx context.Context) error {
+	defer func() { p.batch = store.Batch{} }()
 	for done := false; !done; {
 		err := p.patiently(ctx, p.run.RunName, func() (err error) {
 			done, err = p.step(ctx)
@@ -200,7 +202,8 @@ func (p *part) page(ctx context.Context) (last bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	var b store.Batch
+	b := &p.batch
+	b.Reset()
 	b.Require(p.key.progress(), stored)
 	if len(plans) > 0 {
 		settled, err := l.settle(ctx, p.Terms, page{partition: p.partition, date: p.run.PayDate, plans: plans, now: now})
@@ -209,7 +212,7 @@ func (p *part) page(ctx context.Context) (last bool, err error) {
 		}
 		for i := range settled {
 			progress.count(&settled[i])
-			settled[i].write(&b, p.key.program)
+			settled[i].write(b, p.key.program)
 		}
 		progress.Cursor = plans[len(plans)-1].plan
 	}
@@ -221,5 +224,5 @@ func (p *part) page(ctx context.Context) (last bool, err error) {
 	}
 	b.Put(p.key.progress(), value)
 	b.ReadAt(version)
-	return progress.Done, l.db.Commit(ctx, p.partition, &b)
+	return progress.Done, l.db.Commit(ctx, p.partition, b)
 }
