@@ -116,6 +116,10 @@ func (m *memory) touch(key store.Key) *cell {
 
 // shrink makes room for one more.
 func (c *collection) shrink() {
+	if !c.counted {
+		clear(c.cells) // one by one costs more than to write again what was marked
+		return
+	}
 	for id, one := range c.cells { // whichever comes first
 		if !one.touched {
 			delete(c.cells, id)
