@@ -267,9 +267,35 @@ func (db *DB) build(r *reader, b *store.Batch) (*pebble.Batch, error) {
 }
 
 // inOrder returns the places of n keys in the order in which Pebble has them, equal ones in theirs. Pebble finds its way
-// from a key to the next one faster than to any. Most come in order, collection by collection, and need no sorting.
+// from a key to the next one faster than to any.
 func inOrder(order []int, n int, key func(i int) *store.Key) []int {
+	order = order[:0]
+	for i := range n {
+		order = append(order, i)
+	}
+	compare := func(i, j int) int {
+		a, b := key(i), key(j)
+		if c := strings.Compare(a.Collection, b.Collection); c != 0 {
+			return c
+		}
+		if c := strings.Compare(a.ID, b.ID); c != 0 {
+			return c
+		}
+		return i - j
+	}
+	if n >= manyRead { // those mostly come in order, but for their collections
+		if order = byCollection(order, key); slices.IsSortedFunc(order, compare) {
+			return order
+		}
+	}
+	slices.SortFunc(order, compare)
+	return order
+}
+
+// byCollection puts the places of keys together whose collections are the same, which are few.
+func byCollection(order []int, key func(i int) *store.Key) []int {
 	var collections []string
+	n := len(order)
 	for i := range n {
 		if name := key(i).Collection; !slices.Contains(collections, name) {
 			collections = append(collections, name)
@@ -278,15 +304,10 @@ func inOrder(order []int, n int, key func(i int) *store.Key) []int {
 	slices.Sort(collections)
 	order = order[:0]
 	for _, name := range collections {
-		start := len(order)
 		for i := range n {
 			if key(i).Collection == name {
 				order = append(order, i)
 			}
-		}
-		byID := func(i, j int) int { return cmp.Or(strings.Compare(key(i).ID, key(j).ID), i-j) }
-		if of := order[start:]; !slices.IsSortedFunc(of, byID) {
-			slices.SortFunc(of, byID)
 		}
 	}
 	return order

@@ -34,6 +34,28 @@ func CheckEnrolled(e *Enrollment, program string) error {
 	return NoProgram(program)
 }
 
+// A Sight is what somebody sees something by who acts for some partners: one of them is enrolled in the program. Rule L2.
+type Sight struct {
+	Partners []string // MPN IDs
+	Program  string   // id
+}
+
+// SeenBy returns by what somebody sees what has a name who acts for some partners: a program where one of them is enrolled in it;
+// a plan, and all below it, where its own partner is enrolled in its program; what is neither, by nothing. Needed is false for what else is
+// a partner's: that is seen anyway, by those who act for it. Rule L2.
+func SeenBy(name string, partners []string) (by Sight, needed bool) {
+	parts := strings.Split(name, "/")
+	if parts[0] != "partners" {
+		_, program, _ := strings.Cut(name, "/")
+		return Sight{Partners: partners, Program: program}, true
+	}
+	if len(parts) < 4 || parts[2] != "plans" {
+		return Sight{}, false
+	}
+	program, _, _ := strings.Cut(parts[3], ".") // of what is no plan's name, none that anybody is enrolled in
+	return Sight{Partners: parts[1:2], Program: program}, true
+}
+
 // NoProgram is PROGRAM_NOT_FOUND, word for word the same where there is no such
 // program and where there is none for the partner who asks. Rule L2.
 func NoProgram(id string) *fault.Error {

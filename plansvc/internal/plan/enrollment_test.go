@@ -85,3 +85,30 @@ func TestEnrollment_Update(t *testing.T) {
 	}
 	must(t, e.MayDelete(plan.Call{Etag: e.Etag()}))
 }
+
+func TestL2_SeenByEnrollment(t *testing.T) {
+	mine := []string{"1001", "1002"}
+	for _, test := range []struct {
+		name   string
+		want   plan.Sight
+		needed bool
+	}{
+		{"programs/azure", plan.Sight{Partners: mine, Program: "azure"}, true},
+		{"partners/1001/plans/azure.coop.fy26", plan.Sight{Partners: []string{"1001"}, Program: "azure"}, true},
+		{"partners/1001/plans/azure.coop.fy26/campaigns/c/activities/a", plan.Sight{Partners: []string{"1001"}, Program: "azure"}, true},
+		{"partners/1003/plans/office.coop.fy26", plan.Sight{Partners: []string{"1003"}, Program: "office"}, true},
+		{"partners/1001/plans/azure", plan.Sight{Partners: []string{"1001"}, Program: "azure"}, true},
+		{"partners/1001/plans/", plan.Sight{Partners: []string{"1001"}}, true},
+		{"", plan.Sight{Partners: mine}, true},
+		{"azure", plan.Sight{Partners: mine}, true},
+		{"programs/azure/other", plan.Sight{Partners: mine, Program: "azure/other"}, true},
+		{"partners/1001", plan.Sight{}, false},
+		{"partners/1001/plans", plan.Sight{}, false},
+		{"partners/1001/enrollments/azure", plan.Sight{}, false},
+	} {
+		got, needed := plan.SeenBy(test.name, mine)
+		if diff := cmp.Diff(test.want, got); diff != "" || needed != test.needed {
+			t.Errorf("%s: needed %v, want %v (-want +got):\n%s", test.name, needed, test.needed, diff)
+		}
+	}
+}

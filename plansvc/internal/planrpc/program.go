@@ -66,7 +66,7 @@ func (s *Server) seenPrograms(ctx context.Context, page listing.Page) (seen []*p
 			return nil, "", err
 		}
 		for _, program := range programs {
-			enrolled, err := s.enrolled(ctx, caller.Partners, program.ID)
+			enrolled, err := s.enrolled(ctx, plan.Sight{Partners: caller.Partners, Program: program.ID})
 			if err != nil {
 				return nil, "", err
 			}

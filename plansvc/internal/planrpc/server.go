@@ -43,19 +43,13 @@ func actor(ctx context.Context) plan.Actor {
 	return plan.Actor{ID: a.ID, Role: a.Role.String(), Local: a.Local}
 }
 
-// Sees is the guard's question about a caller that is bound to partners: a program exists for it where one of them is
-// enrolled in it, and a plan where its own partner is enrolled in the plan's program. Rule L2.
+// Sees is the guard's question about a caller that is bound to partners. Rule L2.
 func (s *Server) Sees(ctx context.Context, a auth.Access, name string) (bool, error) {
-	parts := strings.Split(name, "/")
-	partners, program := a.Partners, parts[1]
-	if parts[0] == "partners" {
-		if len(parts) < 4 || parts[2] != "plans" {
-			return true, nil // the partner itself, or an enrollment of its
-		}
-		partners = parts[1:2]
-		program, _, _ = strings.Cut(parts[3], ".") // of what is no plan's name, none that anybody is enrolled in
+	by, needed := plan.SeenBy(name, a.Partners)
+	if !needed {
+		return true, nil
 	}
-	return s.enrolled(ctx, partners, program)
+	return s.enrolled(ctx, by)
 }
 
 // seesProgramOf tells whether the program of a plan that is the caller's partner's exists for the caller. Rule L2.
@@ -63,17 +57,17 @@ func (s *Server) seesProgramOf(ctx context.Context, name plan.Name) (bool, error
 	if !auth.From(ctx).Bound() {
 		return true, nil
 	}
-	return s.enrolled(ctx, []string{name.Partner}, name.Program)
+	return s.enrolled(ctx, plan.Sight{Partners: []string{name.Partner}, Program: name.Program})
 }
 
-// enrolled tells whether any of some partners is enrolled in a program.
-func (s *Server) enrolled(ctx context.Context, partners []string, program string) (bool, error) {
-	for _, partner := range partners {
-		e, err := s.store.Enrollment(ctx, partner, program)
+// enrolled tells whether any of the partners is enrolled in the program.
+func (s *Server) enrolled(ctx context.Context, by plan.Sight) (bool, error) {
+	for _, partner := range by.Partners {
+		e, err := s.store.Enrollment(ctx, partner, by.Program)
 		if err != nil && fault.KindOf(err) != fault.NotFound {
 			return false, err
 		}
-		if err == nil && plan.CheckEnrolled(e, program) == nil {
+		if err == nil && plan.CheckEnrolled(e, by.Program) == nil {
 			return true, nil
 		}
 	}
