@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -134,6 +135,12 @@ func (db *DB) start(parts []store.Part, verdicts []verdict) (h handedOver) {
 		return handedOver{}
 	}
 	h = handedOver{built: built, commit: &commit{done: make(chan struct{})}}
+	noted := false
+	defer func() {
+		if !noted { // a panic: what is there is not in the filters, so nobody may ask them again
+			_ = db.fail(errors.New("the commit was not taken note of"))
+		}
+	}()
 	for _, i := range written {
 		part := &db.partitions[parts[i].Partition]
 		part.last, verdicts[i].rests = h.commit, h.commit
@@ -142,6 +149,7 @@ func (db *DB) start(parts []store.Part, verdicts []verdict) (h handedOver) {
 		part.recent.age(db.generation.Load(), len(db.partitions)) // a later one than before it was handed over, perhaps
 		part.wrote(parts[i].Partition, parts[i].Batch.Writes())
 	}
+	noted = true
 	return h
 }
 

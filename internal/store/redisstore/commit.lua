@@ -63,10 +63,12 @@ local LONG = string.rep('-', 65)
 
 local function as_table(hash)
   local n = redis.call('HLEN', hash)
-  if n > 32 and n <= 512 and redis.call('OBJECT', 'ENCODING', hash) == 'listpack' and redis.call('HSETNX', hash, LONG, '') == 1 then
+  if n > 32 and n <= 512 and redis.call('OBJECT', 'ENCODING', hash) == 'listpack' and redis.pcall('HSETNX', hash, LONG, '') == 1 then
     redis.call('HDEL', hash, LONG)
   end
 end
+
+local put_in = {} -- the hashes that something was put in
 
 local function index(k, ids)
   local members = {}
@@ -134,6 +136,7 @@ if plainly and going_on then
       redis.call('HSET', KEYS[k], unpack(added[k], from, math.min(from + CHUNK - 1, #added[k])))
     end
     index(k, new[k])
+    put_in[k] = #added[k] > 0
   end
 else
   local done = {}
@@ -204,8 +207,10 @@ for k = 3, #KEYS, 2 do
     redis.call('HSET', KEYS[k], unpack(values, from, math.min(from + CHUNK - 1, #values)))
   end
   index(k, marks)
+  put_in[k] = put_in[k] or #marks > 0
   runs(2 * count(), function(from, till) -- a run is even, so it ends with a pair
     redis.call('HSET', KEYS[k], unpack(ARGV, from, till))
+    put_in[k] = true
     local ids = {}
     for i = from, till, 2 do
       ids[#ids + 1] = ARGV[i]
@@ -223,6 +228,8 @@ for k = 3, #KEYS, 2 do
   if holds ~= held[k] then
     redis.call(holds and 'SADD' or 'SREM', KEYS[2], string.sub(KEYS[k], #KEYS[2] + 2))
   end
-  as_table(KEYS[k])
+  if put_in[k] then -- else this may be the first write, which a server whose memory is full refuses
+    as_table(KEYS[k])
+  end
 end
 return 0

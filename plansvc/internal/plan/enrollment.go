@@ -34,15 +34,15 @@ func CheckEnrolled(e *Enrollment, program string) error {
 	return NoProgram(program)
 }
 
-// A Sight is what somebody sees something by who acts for some partners: one of them is enrolled in the program. Rule L2.
+// A Sight says what it takes to see something: that one of some partners is enrolled in a program. Rule L2.
 type Sight struct {
 	Partners []string // MPN IDs
 	Program  string   // id
 }
 
-// SeenBy returns by what somebody sees what has a name who acts for some partners: a program where one of them is enrolled in it;
-// a plan, and all below it, where its own partner is enrolled in its program; what is neither, by nothing. Needed is false for what else is
-// a partner's: that is seen anyway, by those who act for it. Rule L2.
+// SeenBy returns what it takes to see what has a name, for a caller who acts for partners. A program takes an enrollment of one of them; a
+// plan, and all below it, one of the plan's own partner; what is neither can't be seen. Needed is false for what else is a partner's: who
+// acts for it sees that anyway. Rule L2.
 func SeenBy(name string, partners []string) (by Sight, needed bool) {
 	parts := strings.Split(name, "/")
 	if parts[0] != "partners" {
