@@ -1,9 +1,8 @@
 // Package pebblestore keeps a [store.DB] in a folder of this machine, on Pebble.
 //
-// A key of the store is one key of Pebble: the partition as two bytes, big-endian; the collection; a zero
-// byte; the id. So a partition lies in one piece, a collection in one piece of it, and no collection's
-// entries reach into another's. Under 0xFFFF, which is no partition, lies what the store says of
-// itself.
+// A key of the store is one key of Pebble: the collection; a zero byte; the partition as two bytes, big-endian; the
+// id. So a collection lies in one piece, a partition's part in one piece of it, and no collection's entries reach into another's. Under
+// 0xFFFF, with which no collection begins, lies what the store says of itself.
 //
 // A lock a partition makes a commit one step: under it the conditions are checked, the counters
 // computed, and the batch handed to Pebble's log and memtable. The wait for the log's sync is outside of

@@ -3,6 +3,7 @@ package pebblestore
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -155,13 +156,14 @@ func (db *DB) newReader() *reader {
 }
 
 func (r *reader) close() error {
+	var errs []error // one that fails does not leave the other open
 	for _, it := range []*pebble.Iterator{r.all, r.tables} {
-		if it == nil {
-			continue
+		if it != nil {
+			errs = append(errs, it.Close())
 		}
-		if err := it.Close(); err != nil {
-			return unavailable(err)
-		}
+	}
+	if err := errors.Join(errs...); err != nil {
+		return unavailable(err)
 	}
 	return nil
 }
