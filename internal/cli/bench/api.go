@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+	moneypb "google.golang.org/genproto/googleapis/type/money"
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 
@@ -111,7 +112,8 @@ func (c *api) request(n uint64, month time.Time) proto.Message {
 	partner, _, _ := strings.Cut(sample.Name(plan), "/plans/")
 	switch c.Call {
 	case "record":
-		earning := c.generate(plan, random.Uint64(), month)
+		earning := &payoutv1.Earning{Amount: &moneypb.Money{}}
+		c.generate(earning, plan, random.Uint64(), earnTime(month))
 		parent, id, _ := strings.Cut(earning.GetName(), "/earnings/")
 		earning.Name = ""
 		return &payoutv1.RecordEarningRequest{Parent: parent, EarningId: id, Earning: earning}

@@ -100,13 +100,11 @@ func (c *ingest) stream(ctx context.Context, m *meter, month time.Time, first, l
 		return err
 	}
 	sent := make(chan time.Time, inFlight)
+	earned := earnTime(month)
 	go func() {
 		defer close(sent)
 		for ; first < last; first += int64(c.Batch) {
-			request := &payoutv1.StreamEarningsRequest{}
-			for i := first; i < min(last, first+int64(c.Batch)); i++ {
-				request.Earnings = append(request.Earnings, c.earning(i, month))
-			}
+			request := c.batch(first, min(last, first+int64(c.Batch)), earned)
 			select {
 			case sent <- time.Now():
 			case <-stream.Context().Done():
@@ -137,14 +135,22 @@ func (c *ingest) stream(ctx context.Context, m *meter, month time.Time, first, l
 	}
 }
 
-// earning is the i-th of a series.
-func (c *ingest) earning(i int64, month time.Time) *payoutv1.Earning {
-	id := scatter(uint64(i))
-	plan := int(i) % c.Plans
-	if !c.Each {
-		plan = int(scatter(id) % uint64(c.Plans))
+// batch holds the earnings of a series with the numbers from first to last, the latter not among them.
+func (c *ingest) batch(first, last int64, earned *timestamppb.Timestamp) *payoutv1.StreamEarningsRequest {
+	n := last - first
+	earnings, amounts := make([]payoutv1.Earning, n), make([]moneypb.Money, n) // few allocations for many
+	request := &payoutv1.StreamEarningsRequest{Earnings: make([]*payoutv1.Earning, n)}
+	for k := range n {
+		id := scatter(uint64(first + k))
+		plan := int(first+k) % c.Plans
+		if !c.Each {
+			plan = int(scatter(id) % uint64(c.Plans))
+		}
+		request.Earnings[k] = &earnings[k]
+		earnings[k].Amount = &amounts[k]
+		c.generate(&earnings[k], plan, id, earned)
 	}
-	return c.generate(plan, id, month)
+	return request
 }
 
 // scatter makes of each number another one that looks like one of many drawn at random. It is the finalizer of SplitMix64.
@@ -166,14 +172,14 @@ func (c *seriesFlags) name(plan int) string {
 	return c.names[plan]
 }
 
-// generate makes an earning whose id is drawn at random, as ids of other systems mostly are.
-func (c *seriesFlags) generate(plan int, id uint64, month time.Time) *payoutv1.Earning {
+// generate makes an earning whose id is drawn at random, as ids of other systems mostly are. Its amount is there to be set.
+func (c *seriesFlags) generate(e *payoutv1.Earning, plan int, id uint64, earned *timestamppb.Timestamp) {
 	cents := int64(id % 100_000)
 	hex := strconv.AppendUint(nil, id|1<<63, 16)
-	return &payoutv1.Earning{
-		Name:        c.name(plan) + "/earnings/" + c.Series + "-" + string(hex),
-		Amount:      &moneypb.Money{CurrencyCode: "USD", Units: 1 + cents/100, Nanos: int32(cents%100) * 10_000_000},
-		EarnTime:    timestamppb.New(month.AddDate(0, 0, 9)),
-		Description: "some-description-of-an-earning",
-	}
+	e.Name = c.name(plan) + "/earnings/" + c.Series + "-" + string(hex)
+	e.Amount.CurrencyCode, e.Amount.Units, e.Amount.Nanos = "USD", 1+cents/100, int32(cents%100)*10_000_000
+	e.EarnTime, e.Description = earned, "some-description-of-an-earning"
 }
+
+// earnTime is that of all earnings of a month.
+func earnTime(month time.Time) *timestamppb.Timestamp { return timestamppb.New(month.AddDate(0, 0, 9)) }

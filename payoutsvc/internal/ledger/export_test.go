@@ -4,15 +4,15 @@ package ledger
 func (l *Ledger) Crowd() {
 	l.single.mu.Lock()
 	defer l.single.mu.Unlock()
-	l.single.joined = mostJoined
+	l.single.waiting = singlesRoom
 }
 
-// Joined is how many single calls wait to be recorded together.
-func (l *Ledger) Joined() int {
-	l.single.mu.Lock()
-	defer l.single.mu.Unlock()
-	if l.single.open == nil {
-		return 0
-	}
-	return len(l.single.open.entries)
+// Joined is how many single earnings wait to be recorded together, and BatchesJoined how many of batches.
+func (l *Ledger) Joined() int        { return l.single.joined() }
+func (l *Ledger) BatchesJoined() int { return l.batches.joined() }
+
+func (l *Line) joined() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.waiting
 }

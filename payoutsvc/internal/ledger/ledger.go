@@ -15,17 +15,18 @@ import (
 // for, besides the refusals that they name.
 type Ledger struct {
 	db         store.DB
-	recordings sync.Pool // of *recording: memory for another use
-	single     gatherer
+	recordings sync.Pool   // of *recording: memory for another use
+	together   bool        // the store is better at many partitions at once
+	single     Line        // of RecordOne, where it is
+	batches    Line        // of Record and the batches of streams, where it is
 	again      atomic.Bool // most of what was recorded last had been recorded before, so what comes next is likely to have been
 }
 
 // New is the ledger in a store.
 func New(db store.DB) *Ledger {
-	return &Ledger{
-		db: db, recordings: sync.Pool{New: func() any { return newRecording(db) }},
-		single: newGatherer(db),
-	}
+	l := &Ledger{db: db, recordings: sync.Pool{New: func() any { return newRecording(db) }}}
+	l.lines()
+	return l
 }
 
 // partitionOf is where a key's data lies: that of an MPN ID, or of a program's name.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"runtime/debug"
 	"slices"
 	"time"
@@ -14,11 +15,8 @@ import (
 	"github.com/incentives-dev/incentives/payoutsvc/internal/payout"
 )
 
-const (
-	// parallelRecords is how many goroutines record one batch, and leastShares how many partitions are worth one of them.
-	parallelRecords = 2
-	leastShares     = 8
-)
+// leastShares is how many partitions of a batch are worth a goroutine of their own.
+const leastShares = 8
 
 // An Entry is one earning to record.
 type Entry struct {
@@ -41,10 +39,29 @@ type Outcome struct {
 // failed with: then it failed for every earning of that partition, and for
 // none of another.
 func (l *Ledger) Record(ctx context.Context, now time.Time, entries []Entry) []Outcome {
+	if !l.together {
+		return l.recordAll(ctx, now, entries)
+	}
+	return l.batches.do(ctx, now, entries)
+}
+
+// RecordOne records one earning as Record does, together with those that other calls record at the same time, but for whole batches,
+// which would make it wait. When ctx is done before the earning's outcome is known, it is the context's error, and the earning may
+// be recorded or not.
+func (l *Ledger) RecordOne(ctx context.Context, now time.Time, entry Entry) Outcome {
+	if !l.together {
+		return l.recordAll(ctx, now, []Entry{entry})[0]
+	}
+	return l.single.do(ctx, now, []Entry{entry})[0]
+}
+
+// recordAll is Record, of these entries and no others.
+func (l *Ledger) recordAll(ctx context.Context, now time.Time, entries []Entry) []Outcome {
 	b := batch{now: now.Round(0).UTC(), entries: entries, outcomes: make([]Outcome, len(entries))}
 	shares := l.share(b)
 	var group errgroup.Group
-	for some := range slices.Chunk(shares, max(leastShares, (len(shares)+parallelRecords-1)/parallelRecords)) {
+	parallel := runtime.GOMAXPROCS(0)
+	for some := range slices.Chunk(shares, max(leastShares, (len(shares)+parallel-1)/parallel)) {
 		group.Go(func() error {
 			l.recordGuarded(ctx, b, some)
 			return nil // it is in the outcomes

@@ -67,6 +67,11 @@ func (s *Service) record(ctx context.Context, attempts []attempt) {
 	default:
 		outcomes = s.Ledger.Record(ctx, s.Clock(), entries)
 	}
+	learn(attempts, places, outcomes)
+}
+
+// learn tells the attempts at places what became of them.
+func learn(attempts []attempt, places []int, outcomes []ledger.Outcome) {
 	for i, outcome := range outcomes {
 		a := &attempts[places[i]]
 		a.earning, a.duplicate, a.err = outcome.Earning, outcome.Duplicate, outcome.Err

@@ -61,6 +61,19 @@ func (s *Service) BatchRecordEarnings(
 // recordBatch records earnings, and returns the outcome of each, in order. It
 // fails where it looked at none, or could do nothing for any of them now.
 func (s *Service) recordBatch(ctx context.Context, earnings []*payoutv1.Earning) ([]*payoutv1.EarningOutcome, error) {
+	attempts, err := readBatch(earnings)
+	if err != nil {
+		return nil, err
+	}
+	s.record(ctx, attempts)
+	if ctx.Err() != nil {
+		return nil, ctx.Err() // what became of some of them is not known
+	}
+	return s.outcomes(ctx, attempts)
+}
+
+// readBatch reads the earnings of a batch. It fails where there are none, or too many.
+func readBatch(earnings []*payoutv1.Earning) ([]attempt, error) {
 	var v fault.Violations
 	switch n := len(earnings); {
 	case n == 0:
@@ -82,11 +95,7 @@ func (s *Service) recordBatch(ctx context.Context, earnings []*payoutv1.Earning)
 		}
 		a.read(id, wire)
 	}
-	s.record(ctx, attempts)
-	if ctx.Err() != nil {
-		return nil, ctx.Err() // what became of some of them is not known
-	}
-	return s.outcomes(ctx, attempts)
+	return attempts, nil
 }
 
 // outcomes says what became of attempts. It fails where nothing did, since

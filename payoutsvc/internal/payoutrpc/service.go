@@ -30,13 +30,3 @@ type Service struct {
 
 	streams, readsAhead atomic.Int32 // how many there are; see StreamEarnings
 }
-
-// draining tells whether the server has begun to stop.
-func (s *Service) draining() bool {
-	select {
-	case <-s.Drain:
-		return true
-	default:
-		return false
-	}
-}

@@ -3,11 +3,13 @@ package payoutrpc
 import (
 	"errors"
 	"io"
+	"slices"
 
 	"google.golang.org/grpc"
 
 	"github.com/incentives-dev/incentives/internal/fault"
 	"github.com/incentives-dev/incentives/internal/rpc"
+	"github.com/incentives-dev/incentives/payoutsvc/internal/ledger"
 	payoutv1 "github.com/incentives-dev/incentives/proto/incentives/payout/v1"
 )
 
@@ -23,64 +25,155 @@ type earningStream = grpc.BidiStreamingServer[payoutv1.StreamEarningsRequest, pa
 // StreamEarnings records batches, one after the other, and answers each when it
 // is on stable storage. Rules E2, E3.
 //
-// While one batch is recorded the next is read, and no more than that: a store
-// that is slow makes the sender wait. Where many streams do so, one reads the next
-// batch only when it has recorded the last. When the server stops, what was read is
+// While one batch is recorded the next is read and put behind it, and no more than that: a
+// store that is slow makes the sender wait. Where many streams do so, one reads the next
+// batch only when it has answered the last. When the server stops, what was read is
 // still recorded and answered.
 func (s *Service) StreamEarnings(stream earningStream) error {
 	defer s.streams.Add(-1)
 	if s.streams.Add(1) > maxStreams {
 		return fault.New(fault.Limit, "TOO_MANY_STREAMS", "%d streams are open, which is as many as are taken: send on fewer, or later", maxStreams)
 	}
-	next := readAhead(stream)
+	f := &flow{Service: s, stream: stream, line: s.Ledger.Line()}
+	defer f.behind()
+	drain := s.Drain
 	for {
-		var read reading
+		f.read()
+		if f.ended && len(f.batches) == 0 {
+			return f.end
+		}
 		select {
-		case read = <-next:
-		case <-s.Drain:
-			select {
-			case read = <-next:
-			default:
-				return rpc.Draining()
+		case <-f.first():
+			if err := f.answer(); err != nil {
+				return err
 			}
-		}
-		if errors.Is(read.err, io.EOF) {
-			return nil
-		}
-		if read.err != nil {
-			return read.err
-		}
-		draining := s.draining()
-		var outcomes []*payoutv1.EarningOutcome
-		var err error
-		next, outcomes, err = s.recordAhead(stream, read.request, !draining)
-		if err != nil {
-			return err
-		}
-		if err := stream.Send(&payoutv1.StreamEarningsResponse{Outcomes: outcomes}); err != nil {
-			return err
-		}
-		if draining {
-			return rpc.Draining()
-		}
-		if next == nil {
-			next = readAhead(stream)
+		case read := <-f.next:
+			f.take(read)
+		case <-drain:
+			drain = nil
+			f.drain()
+		case <-stream.Context().Done(): // there is nobody to answer
+			return stream.Context().Err()
 		}
 	}
 }
 
-// recordAhead records a batch, and reads the next one meanwhile, if it may and not too many do; else next is nil.
-func (s *Service) recordAhead(
-	stream earningStream, request *payoutv1.StreamEarningsRequest, mayRead bool,
-) (next <-chan reading, outcomes []*payoutv1.EarningOutcome, err error) {
-	if mayRead {
-		defer s.readsAhead.Add(-1)
-		if s.readsAhead.Add(1) <= maxReadsAhead {
-			next = readAhead(stream)
-		}
+// A flow is what a stream has in its service.
+type flow struct {
+	*Service
+	stream  earningStream
+	line    *ledger.Line
+	next    <-chan reading // the request that is being read; nil if none is
+	ahead   bool           // it, or the last batch, is one of those that are read ahead
+	batches []*batch       // that are to be answered, at most two
+	ended   bool           // no more is read
+	end     error          // what the stream ends with then
+}
+
+// A batch is one request on its way.
+type batch struct {
+	attempts []attempt
+	entries  []int         // the places of those attempts that are in line
+	place    *ledger.Place // nil where none is
+	err      error         // why it can't be read
+}
+
+// read begins to read the next request, if it may.
+func (f *flow) read() {
+	if f.ended || f.next != nil || len(f.batches) > 1 {
+		return
 	}
-	outcomes, err = s.recordBatch(stream.Context(), request.GetEarnings())
-	return next, outcomes, err
+	if len(f.batches) == 1 {
+		if f.readsAhead.Add(1) > maxReadsAhead {
+			f.readsAhead.Add(-1)
+			return
+		}
+		f.ahead = true
+	}
+	f.next = readAhead(f.stream)
+}
+
+// behind notes that what was read ahead no longer is.
+func (f *flow) behind() {
+	if f.ahead {
+		f.ahead = false
+		f.readsAhead.Add(-1)
+	}
+}
+
+// take takes in what was read: a batch is put in line.
+func (f *flow) take(read reading) {
+	f.next = nil
+	if read.err != nil {
+		f.ended = true
+		if !errors.Is(read.err, io.EOF) {
+			f.end = read.err
+		}
+		return
+	}
+	b := &batch{}
+	f.batches = append(f.batches, b)
+	if b.attempts, b.err = readBatch(read.request.GetEarnings()); b.err != nil {
+		return
+	}
+	ctx := f.stream.Context()
+	var entries []ledger.Entry
+	if entries, b.entries = f.admit(ctx, b.attempts); len(entries) > 0 {
+		b.place = f.line.Put(ctx, f.Clock(), entries)
+	}
+}
+
+// drain takes in what is read already, and has the stream end behind it.
+func (f *flow) drain() {
+	select {
+	case read := <-f.next:
+		f.take(read)
+	default:
+	}
+	if !f.ended {
+		f.ended, f.end = true, rpc.Draining()
+	}
+}
+
+// ready is closed.
+var ready = func() <-chan struct{} {
+	c := make(chan struct{})
+	close(c)
+	return c
+}()
+
+// first is closed when the first batch can be answered.
+func (f *flow) first() <-chan struct{} {
+	switch {
+	case len(f.batches) == 0:
+		return nil
+	case f.batches[0].place == nil:
+		return ready
+	default:
+		return f.batches[0].place.Done()
+	}
+}
+
+// answer answers the first batch.
+func (f *flow) answer() error {
+	b := f.batches[0]
+	f.batches = slices.Delete(f.batches, 0, 1)
+	f.behind()
+	if b.err != nil {
+		return b.err
+	}
+	if b.place != nil {
+		learn(b.attempts, b.entries, b.place.Outcomes())
+	}
+	ctx := f.stream.Context()
+	if ctx.Err() != nil {
+		return ctx.Err() // what became of some of them is not known
+	}
+	outcomes, err := f.outcomes(ctx, b.attempts)
+	if err != nil {
+		return err
+	}
+	return f.stream.Send(&payoutv1.StreamEarningsResponse{Outcomes: outcomes})
 }
 
 // A reading is the next request of a stream, or why there is none.

@@ -243,6 +243,57 @@ func TestE2_StreamDrains(t *testing.T) {
 	}
 }
 
+// Where many streams wait for the store, eight read one more batch. What was read is what the server answers when it stops.
+func TestStreamEarnings_FewReadAhead(t *testing.T) {
+	in(t, func(t *testing.T, o *office) {
+		const most = 8
+		streams := make([]sender, most+4)
+		for i := range streams {
+			streams[i] = o.sender(t.Context(), t)
+			streams[i].send(t, earning(contoso, "first", 1))
+			if _, err := streams[i].Recv(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for round := range 2 { // what was read ahead makes place for others
+			release := o.db.hold()
+			for i, s := range streams {
+				for n := range 3 {
+					s.send(t, earning(contoso, fmt.Sprint(round, "-", i, "-", n), 1))
+				}
+			}
+			synctest.Wait()
+			if round > 0 {
+				o.stop()
+				synctest.Wait()
+				release()
+				break
+			}
+			release()
+			for _, s := range streams {
+				for range 3 {
+					s.checkAnswer(t, "RECORDED 2026-04")
+				}
+			}
+		}
+		answers := 0
+		for _, s := range streams {
+			for {
+				if _, err := s.Recv(); err != nil {
+					break
+				}
+				answers++
+			}
+		}
+		if want := len(streams) + most; answers != want {
+			t.Errorf("%d batches of %d streams were read while the store took its time, want %d: one each, and %d ahead", answers, len(streams), want, most)
+		}
+		if err := <-o.served; err != nil {
+			t.Errorf("the server ended with %v, want nil", err)
+		}
+	})
+}
+
 // A slow store makes the sender wait: what a stream holds does not grow with what is sent.
 func TestStreamEarnings_SlowStoreSlowsTheSender(t *testing.T) {
 	in(t, func(t *testing.T, o *office) {
@@ -337,6 +388,20 @@ func TestStreamEarnings_TooMany(t *testing.T) {
 		o.sender(t.Context(), t).checkEnd(t, "ResourceExhausted TOO_MANY_STREAMS")
 		end(open[0])
 		open[0] = answered(most) // in its place
+		ctx, giveUp := context.WithCancel(t.Context())
+		end(open[1])
+		open[1] = o.sender(ctx, t)
+		release := o.db.hold()
+		open[1].send(t, earning(contoso, "given-up", 1))
+		open[1].send(t, earning(contoso, "given-up-too", 1))
+		synctest.Wait()
+		giveUp()
+		synctest.Wait()
+		open[1] = o.sender(t.Context(), t) // though the store has not answered the one before
+		open[1].send(t, earning(contoso, "in-its-place", 1))
+		synctest.Wait()
+		release()
+		open[1].checkAnswer(t, "RECORDED 2026-04")
 		for _, s := range open {
 			end(s)
 		}

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -43,11 +44,23 @@ func (b *busy) isPoison(batch *store.Batch) bool {
 	return b.poison != "" && slices.ContainsFunc(batch.Writes(), func(w store.Write) bool { return strings.HasSuffix(w.Key.ID, "/"+b.poison) })
 }
 
-// newBusy keeps the ledger as busy as it gets, with calls of their own partners.
+// newBusy keeps the ledger as busy with single calls as it gets, with calls of their own partners.
 func newBusy(t *testing.T, db store.DB) *busy {
+	return newBusyWith(t, db, 2, func(b *busy, entry ledger.Entry) ledger.Outcome { return b.ledger.RecordOne(t.Context(), b.now, entry) })
+}
+
+// newBusyLine keeps the ledger's line of batches busy.
+func newBusyLine(t *testing.T, db store.DB) *busy {
+	return newBusyWith(t, db, 1, func(b *busy, entry ledger.Entry) ledger.Outcome {
+		return b.ledger.Record(t.Context(), b.now, []ledger.Entry{entry})[0]
+	})
+}
+
+// newBusyWith keeps as many calls as given from going on.
+func newBusyWith(t *testing.T, db store.DB, calls int, record func(*busy, ledger.Entry) ledger.Outcome) *busy {
 	b := &busy{t: t, world: newWorld(t, db, "azure"), letGo: make(chan struct{})}
 	held := make(chan struct{})
-	holding := 2
+	holding := calls
 	b.tap = &tap{DB: db, through: func(c call) error {
 		b.mu.Lock()
 		hold := c.operation == commit && holding > 0
@@ -64,10 +77,10 @@ func newBusy(t *testing.T, db store.DB) *busy {
 		return c.do()
 	}}
 	b.ledger = ledger.New(asOne{b.tap})
-	for i := range holding {
+	for i := range calls {
 		entry := b.entry(b.plan(fmt.Sprint("first-", i), 100_00), "", "2026-04", 1_00)
 		b.waiting.Go(func() {
-			if got := b.ledger.RecordOne(t.Context(), b.now, entry); got.Err != nil {
+			if got := record(b, entry); got.Err != nil {
 				t.Errorf("a call that nobody joins: %v", got.Err)
 			}
 		})
@@ -210,5 +223,167 @@ func TestSingleCallsAreBounded(t *testing.T) {
 		close(b.letGo)
 		b.waiting.Wait()
 		b.wantEarned("refused", plan, "2026-04", 0)
+	})
+}
+
+// Batches of a line are recorded in its order, however many wait, and each has the outcomes of its own entries. Rules E1, E3.
+func TestE3_BatchesOfALineKeepTheirOrder(t *testing.T) {
+	onEach(t, func(t *testing.T, db store.DB) {
+		w := newWorld(t, db, "azure")
+		plan := w.plan("contoso", 100_00)
+		const batches = 300
+		line := w.ledger.Line()
+		places := make([]*ledger.Place, batches)
+		for i := range places {
+			id := fmt.Sprint("e", i/3) // three batches have the same earning, and the last of them another amount
+			amount := int64(1_00)
+			if i%3 == 2 {
+				amount = 2_00
+			}
+			places[i] = line.Put(t.Context(), w.now, []ledger.Entry{
+				w.entry(plan, id, "2026-04", amount), w.entry(w.plan(fmt.Sprint("p", i), 100_00), "own", "2026-04", 1_00),
+			})
+		}
+		for i, place := range places {
+			<-place.Done()
+			want := []string{[]string{"recorded", "duplicate", "EARNING_ID_REUSED"}[i%3], "recorded"}
+			if diff := cmp.Diff(want, said(place.Outcomes())); diff != "" {
+				t.Errorf("batch %d (-want +got):\n%s", i, diff)
+			}
+		}
+		w.wantEarned("a third of the batches", plan, "2026-04", batches/3*1_00)
+	})
+}
+
+// A batch does not overtake the one before it in its line, however long that takes, on a store that makes many commits as one or not. Rule E1.
+func TestE1_BatchesOfALineDoNotOvertake(t *testing.T) {
+	onEach(t, func(t *testing.T, db store.DB) {
+		for _, together := range []bool{true, false} {
+			w := newWorld(t, db, "azure")
+			letGo, held := make(chan struct{}), make(chan struct{})
+			var first sync.Once
+			slow := &tap{DB: db, through: func(c call) error {
+				if c.operation == commit {
+					first.Do(func() { close(held); <-letGo })
+				}
+				return c.do()
+			}}
+			w.ledger = ledger.New(slow)
+			if together {
+				w.ledger = ledger.New(asOne{slow})
+			}
+			plan, id := w.plan("contoso", 100_00), fmt.Sprint("e-", together)
+			line := w.ledger.Line()
+			before := line.Put(t.Context(), w.now, []ledger.Entry{w.entry(plan, id, "2026-04", 1_00)})
+			<-held
+			behind := line.Put(t.Context(), w.now, []ledger.Entry{w.entry(plan, id, "2026-04", 2_00)})
+			select {
+			case <-behind.Done():
+				t.Error("a batch is recorded while the one before it is not")
+			case <-time.After(50 * time.Millisecond):
+			}
+			close(letGo)
+			<-before.Done()
+			<-behind.Done()
+			got := append(said(before.Outcomes()), said(behind.Outcomes())...)
+			if diff := cmp.Diff([]string{"recorded", "EARNING_ID_REUSED"}, got); diff != "" {
+				t.Errorf("together %t (-want +got):\n%s", together, diff)
+			}
+		}
+	})
+}
+
+// What waits in line is recorded with as few commits as one batch, and what was given up is not.
+func TestE2_BatchesTogether(t *testing.T) {
+	onEach(t, func(t *testing.T, db store.DB) {
+		b := newBusyLine(t, db)
+		plan := b.plan("contoso", 100_00)
+		ctx, giveUp := context.WithCancel(t.Context())
+		line, commits := b.ledger.Line(), b.made[commit]
+		const batches = 9
+		places := make([]*ledger.Place, batches)
+		for i := range places {
+			by := t.Context()
+			if i%3 == 0 {
+				by = ctx
+			}
+			places[i] = line.Put(by, b.now, []ledger.Entry{b.entry(plan, fmt.Sprint("e", i), "2026-04", 1_00), b.entry(plan, fmt.Sprint("f", i), "2026-04", 1_00)})
+		}
+		if joined := b.ledger.BatchesJoined(); joined != 2*batches {
+			t.Errorf("%d earnings wait, want %d", joined, 2*batches)
+		}
+		giveUp()
+		close(b.letGo)
+		b.waiting.Wait()
+		for i, place := range places {
+			<-place.Done()
+			for _, got := range place.Outcomes() {
+				if gone := i%3 == 0; errors.Is(got.Err, context.Canceled) != gone || !gone && got.Err != nil {
+					t.Errorf("batch %d: %v; it was given up: %t", i, got.Err, gone)
+				}
+			}
+		}
+		b.wantEarned("two thirds of the batches", plan, "2026-04", batches/3*2*2_00)
+		if made := b.made[commit] - commits; made != 1 {
+			t.Errorf("%d batches of one plan that wait together make %d commits, want 1", batches, made)
+		}
+	})
+}
+
+// A batch that waits does not grow without end: the next one is begun, and refused at last.
+func TestBatchesAreBounded(t *testing.T) {
+	onEach(t, func(t *testing.T, db store.DB) {
+		b := newBusyLine(t, db)
+		plan := b.plan("contoso", 100_00)
+		const large = 4000 // two of them are no group
+		same := slices.Repeat([]ledger.Entry{b.entry(plan, "same", "2026-04", 1_00)}, large-1)
+		var places []*ledger.Place
+		refused := 0
+		for i := range 50 {
+			place := b.ledger.Line().Put(t.Context(), b.now, append(slices.Clone(same), b.entry(plan, fmt.Sprint("e", i), "2026-04", 1_00)))
+			places = append(places, place)
+			select {
+			case <-place.Done():
+				refused++
+				if err := place.Outcomes()[large-1].Err; fault.KindOf(err) != fault.Unavailable || fault.ReasonOf(err) != "RECORDING_BUSY" {
+					t.Errorf("a batch that would wait behind too many: %v", err)
+				}
+			default:
+			}
+		}
+		if refused != 10 { // 40 of 4,000 are 160,000
+			t.Errorf("%d of 50 batches of 4,000 were refused, want 10", refused)
+		}
+		commits := b.made[commit]
+		close(b.letGo)
+		b.waiting.Wait()
+		for i, place := range places[:40] {
+			<-place.Done()
+			if got := place.Outcomes()[0]; got.Err != nil || got.Duplicate != (i > 0) {
+				t.Fatalf("batch %d: %v, duplicate %t", i, got.Err, got.Duplicate)
+			}
+		}
+		if made := b.made[commit] - commits; made < 40 { // some are made twice: what looks new is a duplicate
+			t.Errorf("%d commits for 40 batches that are too large for each other, want one each", made)
+		}
+		b.wantEarned("what was not refused", plan, "2026-04", 41_00)
+	})
+}
+
+// What panics where batches are put together is an error of theirs, and ends neither the process nor the line.
+func TestE3_BatchThatPanics(t *testing.T) {
+	onEach(t, func(t *testing.T, db store.DB) {
+		w := newWorld(t, db, "azure")
+		line := w.ledger.Line()
+		sick := line.Put(t.Context(), w.now, []ledger.Entry{{}})
+		<-sick.Done()
+		if err := sick.Outcomes()[0].Err; err == nil || !strings.Contains(err.Error(), "interrupted by a defect") {
+			t.Errorf("a batch that panics: %v", err)
+		}
+		well := line.Put(t.Context(), w.now, []ledger.Entry{w.entry(w.plan("contoso", 100_00), "a", "2026-04", 1_00)})
+		<-well.Done()
+		if err := well.Outcomes()[0].Err; err != nil {
+			t.Errorf("the batch after one that panics: %v", err)
+		}
 	})
 }
