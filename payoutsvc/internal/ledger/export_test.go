@@ -1,10 +1,20 @@
 package ledger
 
+import "time"
+
 // Crowd has as many single calls wait as may.
 func (l *Ledger) Crowd() {
 	l.single.mu.Lock()
 	defer l.single.mu.Unlock()
 	l.single.waiting = singlesRoom
+}
+
+// Hurry has the ledger lose its patience after a time that it returns, if it ever does.
+func (l *Ledger) Hurry() time.Duration {
+	if l.batches.patience > 0 {
+		l.batches.patience = 20 * time.Millisecond
+	}
+	return 20 * time.Millisecond
 }
 
 // Joined is how many single earnings wait to be recorded together, and BatchesJoined how many of batches.

@@ -18,7 +18,7 @@ type Ledger struct {
 	recordings sync.Pool   // of *recording: memory for another use
 	together   bool        // the store is better at many partitions at once
 	single     Line        // of RecordOne, where it is
-	batches    Line        // of Record and the batches of streams, where it is
+	batches    Line        // of Record and Put
 	again      atomic.Bool // most of what was recorded last had been recorded before, so what comes next is likely to have been
 }
 

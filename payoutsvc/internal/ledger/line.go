@@ -9,41 +9,40 @@ import (
 	"github.com/incentives-dev/incentives/internal/store"
 )
 
-// A Line has batches recorded in the order in which they are put in it. What waits there is recorded together: a store writes
-// many keys, put in order, with less work than the same in pieces. Nothing waits to be joined: what comes while others are at
-// work is what waits together.
+// A Line has batches recorded one after the other. Those that wait are recorded together: a store writes many keys, put in order,
+// with less work than the same in pieces. Nothing waits to be joined: what comes while others are at work is what waits together.
 type Line struct {
 	record func(ctx context.Context, now time.Time, entries []Entry) []Outcome
 	// atOnce is how many groups are recorded at once. Fewer make larger groups, of which each earning costs less; one alone leaves
-	// processors idle while it waits for the disk, and of more, the order is not certain.
+	// processors idle while it waits for the disk.
 	atOnce int
-	most   int // earnings in a group that is joined
+	most   int // earnings in a group, unless it is one batch
 	room   int // earnings that may wait, also those of callers that have gone
+	// patience is how long a group keeps the others waiting that have nothing to do with it; 0 is for ever.
+	patience time.Duration
 
 	mu      sync.Mutex
-	groups  []*group // that wait, the first first
+	places  []*Place // that wait, the first first
 	waiting int      // earnings in them
-	working int      // groups that are being recorded
+	working int      // groups that others wait for
+	slow    int      // groups that nobody waits for any more
+}
+
+// A Place is where a batch stands in a Line. That of no entries is done.
+type Place struct {
+	ctx      context.Context
+	now      time.Time
+	entries  []Entry
+	after    *Place        // nil, or the one that it must not overtake
+	group    *group        // nil while it waits
+	outcomes []Outcome     // once done is closed
+	done     chan struct{} // nil where outcomes are there from the beginning
 }
 
 // A group is what is recorded together.
 type group struct {
-	now      time.Time // the latest at which a batch joined
-	batches  []waiting
-	size     int           // how many entries they have
-	outcomes []Outcome     // in their order
-	done     chan struct{} // closed when outcomes are there
-}
-
-type waiting struct {
-	ctx     context.Context
-	entries []Entry
-}
-
-// A Place is where a batch stands in a Line.
-type Place struct {
-	group *group
-	at, n int
+	places []*Place
+	size   int // how many entries they have
 }
 
 const (
@@ -54,57 +53,41 @@ const (
 	// Of single earnings so many are worth a group of their own.
 	largestSingles = 256
 	singlesRoom    = 4096
+	// patience is for stores that may have one partition out, and take seconds to say so, while the others are fine.
+	patience = 500 * time.Millisecond
+	// mostSlow bounds how many groups are given up waiting for.
+	mostSlow = 8
 )
 
-// lines sets up those that the calls of a ledger share.
+// lines sets up the lines of a ledger.
 func (l *Ledger) lines() {
 	l.single = Line{record: l.recordAll, atOnce: 2, most: largestSingles, room: singlesRoom}
 	l.batches = Line{record: l.recordAll, atOnce: 1, most: largestGroup, room: waitingRoom}
-	_, l.together = l.db.(store.AllCommitter)
-}
-
-// Line returns a line for batches that follow each other. All share one; but where the store does no better with many partitions at
-// once, each has its own, or one partition that is out would make the others wait.
-func (l *Ledger) Line() *Line {
-	if l.together {
-		return &l.batches
+	if _, l.together = l.db.(store.AllCommitter); !l.together {
+		l.batches.patience = patience
 	}
-	return &Line{record: l.recordAll, atOnce: 1, most: largestGroup, room: waitingRoom}
 }
 
-// Put puts a batch at the end of the line. Entries are as for Record. Where ctx is done before it is their turn, they are not recorded.
-func (l *Line) Put(ctx context.Context, now time.Time, entries []Entry) *Place {
+// Put puts a batch in line; it is recorded with after or later, if after is not nil. Entries are as for [Ledger.Record]. Where ctx is done
+// before it is their turn, they are not recorded.
+func (l *Ledger) Put(ctx context.Context, now time.Time, entries []Entry, after *Place) *Place {
+	return l.batches.put(&Place{ctx: ctx, now: now, entries: entries, after: after})
+}
+
+func (l *Line) put(p *Place) *Place {
+	if len(p.entries) == 0 {
+		return p
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.waiting >= l.room {
-		return nowhere(entries, fault.New(fault.Unavailable, "RECORDING_BUSY", "%d earnings wait to be recorded: send it again later", l.waiting))
+		p.outcomes = failed(p.entries, fault.New(fault.Unavailable, "RECORDING_BUSY", "%d earnings wait to be recorded: send it again later", l.waiting))
+		return p
 	}
-	var last *group
-	if len(l.groups) > 0 {
-		last = l.groups[len(l.groups)-1]
-	}
-	if last == nil || last.size+len(entries) > l.most {
-		last = &group{done: make(chan struct{})}
-		l.groups = append(l.groups, last)
-	}
-	place := &Place{group: last, at: last.size, n: len(entries)}
-	if now.After(last.now) {
-		last.now = now
-	}
-	last.batches, last.size = append(last.batches, waiting{ctx: ctx, entries: entries}), last.size+len(entries)
-	l.waiting += len(entries)
-	if l.working < l.atOnce {
-		l.working++
-		go l.work(context.WithoutCancel(ctx)) // for the others, too
-	}
-	return place
-}
-
-// nowhere is the place of entries that are not put in line.
-func nowhere(entries []Entry, err error) *Place {
-	refused := &group{outcomes: failed(entries, err), done: make(chan struct{})}
-	close(refused.done)
-	return &Place{group: refused, n: len(entries)}
+	p.done = make(chan struct{})
+	l.places, l.waiting = append(l.places, p), l.waiting+len(p.entries)
+	l.wake()
+	return p
 }
 
 // failed are the outcomes of entries of which none is recorded.
@@ -116,65 +99,152 @@ func failed(entries []Entry, err error) []Outcome {
 	return outcomes
 }
 
+// ready is closed.
+var ready = func() <-chan struct{} {
+	c := make(chan struct{})
+	close(c)
+	return c
+}()
+
 // Done is closed when Outcomes are there.
-func (p *Place) Done() <-chan struct{} { return p.group.done }
+func (p *Place) Done() <-chan struct{} {
+	if p.done == nil {
+		return ready
+	}
+	return p.done
+}
 
 // Outcomes returns what became of each entry, in their order, once Done is closed.
-func (p *Place) Outcomes() []Outcome { return p.group.outcomes[p.at : p.at+p.n : p.at+p.n] }
+func (p *Place) Outcomes() []Outcome { return p.outcomes }
 
 // do puts entries in line, and waits for their outcomes. Where ctx is done before, each is the context's error.
 func (l *Line) do(ctx context.Context, now time.Time, entries []Entry) []Outcome {
 	if err := ctx.Err(); err != nil {
 		return failed(entries, err)
 	}
-	place := l.Put(ctx, now, entries)
+	p := l.put(&Place{ctx: ctx, now: now, entries: entries})
 	select {
-	case <-place.Done():
-		return place.Outcomes()
+	case <-p.Done():
+		return p.Outcomes()
 	case <-ctx.Done():
 		return failed(entries, ctx.Err())
 	}
 }
 
+// wake has somebody work, if there is what to do. The line is locked.
+func (l *Line) wake() {
+	if len(l.places) > 0 && l.working < l.atOnce {
+		l.working++
+		go l.work()
+	}
+}
+
 // work records what waits, until nothing does.
-func (l *Line) work(ctx context.Context) {
+func (l *Line) work() {
 	for {
 		l.mu.Lock()
-		if len(l.groups) == 0 {
-			l.groups = nil
+		g := l.take()
+		if g == nil {
 			l.working--
 			l.mu.Unlock()
 			return
 		}
-		next := l.groups[0]
-		l.groups = l.groups[1:]
-		l.waiting -= next.size
+		impatient := l.patience > 0 && l.slow < mostSlow
 		l.mu.Unlock()
-		next.run(ctx, l.record)
+		if !impatient {
+			g.run(l.record)
+			continue
+		}
+		finished := make(chan struct{})
+		go func() {
+			defer close(finished)
+			g.run(l.record)
+		}()
+		select {
+		case <-finished:
+		case <-time.After(l.patience):
+			l.leave(finished)
+		}
+	}
+}
+
+// leave goes on while a group is still at work.
+func (l *Line) leave(finished <-chan struct{}) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.slow++
+	go func() {
+		<-finished
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.slow--
+		l.wake() // what must not overtake it may go on
+	}()
+}
+
+// take takes the next group out of the line, nil if nothing may go on. The line is locked.
+func (l *Line) take() *group {
+	g := &group{}
+	kept := l.places[:0]
+	full := false
+	for _, p := range l.places {
+		full = full || g.size > 0 && g.size+len(p.entries) > l.most
+		if full || !p.mayJoin(g) {
+			kept = append(kept, p)
+			continue
+		}
+		p.group, p.after = g, nil // it need not be kept
+		g.places, g.size = append(g.places, p), g.size+len(p.entries)
+	}
+	clear(l.places[len(kept):])
+	l.places, l.waiting = kept, l.waiting-g.size
+	if len(g.places) == 0 {
+		return nil
+	}
+	return g
+}
+
+// mayJoin tells whether a place overtakes none in a group.
+func (p *Place) mayJoin(g *group) bool {
+	if p.after == nil || p.after.group == g {
+		return true
+	}
+	select {
+	case <-p.after.Done():
+		return true
+	default:
+		return false
 	}
 }
 
 // run records a group, but for what was given up.
-func (g *group) run(ctx context.Context, record func(context.Context, time.Time, []Entry) []Outcome) {
+func (g *group) run(record func(context.Context, time.Time, []Entry) []Outcome) {
+	var now time.Time
+	var ctx context.Context
+	var here []*Place
 	entries := make([]Entry, 0, g.size)
-	here := make([]bool, len(g.batches))
-	for i, b := range g.batches {
-		if here[i] = b.ctx.Err() == nil; here[i] {
-			entries = append(entries, b.entries...)
+	for _, p := range g.places {
+		if err := p.ctx.Err(); err != nil {
+			p.outcomes = failed(p.entries, err)
+			close(p.done)
+			continue
 		}
+		if p.now.After(now) {
+			now = p.now
+		}
+		ctx, here, entries = context.WithoutCancel(p.ctx), append(here, p), append(entries, p.entries...)
 	}
-	var recorded []Outcome
+	if len(here) == 0 {
+		return
+	}
+	var outcomes []Outcome
 	// In this goroutine, a panic would end the process.
-	if err := guarded(func() { recorded = record(ctx, g.now, entries) }); err != nil {
-		recorded = failed(entries, err)
+	if err := guarded(func() { outcomes = record(ctx, now, entries) }); err != nil {
+		outcomes = failed(entries, err)
 	}
-	g.outcomes = make([]Outcome, 0, g.size)
-	for i, b := range g.batches {
-		if n := len(b.entries); here[i] {
-			g.outcomes, recorded = append(g.outcomes, recorded[:n]...), recorded[n:]
-		} else {
-			g.outcomes = append(g.outcomes, failed(b.entries, b.ctx.Err())...)
-		}
+	for _, p := range here {
+		n := len(p.entries)
+		p.outcomes, outcomes = outcomes[:n:n], outcomes[n:]
+		close(p.done)
 	}
-	close(g.done)
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -232,17 +233,18 @@ func TestE3_BatchesOfALineKeepTheirOrder(t *testing.T) {
 		w := newWorld(t, db, "azure")
 		plan := w.plan("contoso", 100_00)
 		const batches = 300
-		line := w.ledger.Line()
-		places := make([]*ledger.Place, batches)
-		for i := range places {
+		var places []*ledger.Place
+		var last *ledger.Place
+		for i := range batches {
 			id := fmt.Sprint("e", i/3) // three batches have the same earning, and the last of them another amount
 			amount := int64(1_00)
 			if i%3 == 2 {
 				amount = 2_00
 			}
-			places[i] = line.Put(t.Context(), w.now, []ledger.Entry{
+			last = w.ledger.Put(t.Context(), w.now, []ledger.Entry{
 				w.entry(plan, id, "2026-04", amount), w.entry(w.plan(fmt.Sprint("p", i), 100_00), "own", "2026-04", 1_00),
-			})
+			}, last)
+			places = append(places, last)
 		}
 		for i, place := range places {
 			<-place.Done()
@@ -255,16 +257,18 @@ func TestE3_BatchesOfALineKeepTheirOrder(t *testing.T) {
 	})
 }
 
-// A batch does not overtake the one before it in its line, however long that takes, on a store that makes many commits as one or not. Rule E1.
-func TestE1_BatchesOfALineDoNotOvertake(t *testing.T) {
+// A batch does not overtake the one that it is put behind, however long that takes. Others do, where the store has partitions that fail
+// one by one. Rule E1.
+func TestE1_BatchesDoNotOvertake(t *testing.T) {
 	onEach(t, func(t *testing.T, db store.DB) {
 		for _, together := range []bool{true, false} {
 			w := newWorld(t, db, "azure")
 			letGo, held := make(chan struct{}), make(chan struct{})
-			var first sync.Once
+			var began atomic.Bool
 			slow := &tap{DB: db, through: func(c call) error {
-				if c.operation == commit {
-					first.Do(func() { close(held); <-letGo })
+				if c.operation == commit && !began.Swap(true) {
+					close(held)
+					<-letGo
 				}
 				return c.do()
 			}}
@@ -272,21 +276,30 @@ func TestE1_BatchesOfALineDoNotOvertake(t *testing.T) {
 			if together {
 				w.ledger = ledger.New(asOne{slow})
 			}
-			plan, id := w.plan("contoso", 100_00), fmt.Sprint("e-", together)
-			line := w.ledger.Line()
-			before := line.Put(t.Context(), w.now, []ledger.Entry{w.entry(plan, id, "2026-04", 1_00)})
+			patience := w.ledger.Hurry()
+			plan, id, other := w.plan("contoso", 100_00), fmt.Sprint("e-", together), w.plan("fabrikam", 100_00)
+			before := w.ledger.Put(t.Context(), w.now, []ledger.Entry{w.entry(plan, id, "2026-04", 1_00)}, nil)
 			<-held
-			behind := line.Put(t.Context(), w.now, []ledger.Entry{w.entry(plan, id, "2026-04", 2_00)})
+			behind := w.ledger.Put(t.Context(), w.now, []ledger.Entry{w.entry(plan, id, "2026-04", 2_00)}, before)
+			stranger := w.ledger.Put(t.Context(), w.now, []ledger.Entry{w.entry(other, id, "2026-04", 1_00)}, nil)
+			waits := stranger.Done()
+			if !together {
+				<-waits
+				waits = nil
+			}
 			select {
 			case <-behind.Done():
-				t.Error("a batch is recorded while the one before it is not")
-			case <-time.After(50 * time.Millisecond):
+				t.Errorf("together %t: a batch is recorded while the one before it is not", together)
+			case <-waits:
+				t.Error("a store that makes all commits as one is given more than one group")
+			case <-time.After(3 * patience):
 			}
 			close(letGo)
-			<-before.Done()
-			<-behind.Done()
-			got := append(said(before.Outcomes()), said(behind.Outcomes())...)
-			if diff := cmp.Diff([]string{"recorded", "EARNING_ID_REUSED"}, got); diff != "" {
+			for _, place := range []*ledger.Place{before, behind, stranger} {
+				<-place.Done()
+			}
+			got := slices.Concat(said(before.Outcomes()), said(behind.Outcomes()), said(stranger.Outcomes()))
+			if diff := cmp.Diff([]string{"recorded", "EARNING_ID_REUSED", "recorded"}, got); diff != "" {
 				t.Errorf("together %t (-want +got):\n%s", together, diff)
 			}
 		}
@@ -299,7 +312,7 @@ func TestE2_BatchesTogether(t *testing.T) {
 		b := newBusyLine(t, db)
 		plan := b.plan("contoso", 100_00)
 		ctx, giveUp := context.WithCancel(t.Context())
-		line, commits := b.ledger.Line(), b.made[commit]
+		commits := b.made[commit]
 		const batches = 9
 		places := make([]*ledger.Place, batches)
 		for i := range places {
@@ -307,7 +320,8 @@ func TestE2_BatchesTogether(t *testing.T) {
 			if i%3 == 0 {
 				by = ctx
 			}
-			places[i] = line.Put(by, b.now, []ledger.Entry{b.entry(plan, fmt.Sprint("e", i), "2026-04", 1_00), b.entry(plan, fmt.Sprint("f", i), "2026-04", 1_00)})
+			entries := []ledger.Entry{b.entry(plan, fmt.Sprint("e", i), "2026-04", 1_00), b.entry(plan, fmt.Sprint("f", i), "2026-04", 1_00)}
+			places[i] = b.ledger.Put(by, b.now, entries, nil)
 		}
 		if joined := b.ledger.BatchesJoined(); joined != 2*batches {
 			t.Errorf("%d earnings wait, want %d", joined, 2*batches)
@@ -340,7 +354,7 @@ func TestBatchesAreBounded(t *testing.T) {
 		var places []*ledger.Place
 		refused := 0
 		for i := range 50 {
-			place := b.ledger.Line().Put(t.Context(), b.now, append(slices.Clone(same), b.entry(plan, fmt.Sprint("e", i), "2026-04", 1_00)))
+			place := b.ledger.Put(t.Context(), b.now, append(slices.Clone(same), b.entry(plan, fmt.Sprint("e", i), "2026-04", 1_00)), nil)
 			places = append(places, place)
 			select {
 			case <-place.Done():
@@ -374,13 +388,12 @@ func TestBatchesAreBounded(t *testing.T) {
 func TestE3_BatchThatPanics(t *testing.T) {
 	onEach(t, func(t *testing.T, db store.DB) {
 		w := newWorld(t, db, "azure")
-		line := w.ledger.Line()
-		sick := line.Put(t.Context(), w.now, []ledger.Entry{{}})
+		sick := w.ledger.Put(t.Context(), w.now, []ledger.Entry{{}}, nil)
 		<-sick.Done()
 		if err := sick.Outcomes()[0].Err; err == nil || !strings.Contains(err.Error(), "interrupted by a defect") {
 			t.Errorf("a batch that panics: %v", err)
 		}
-		well := line.Put(t.Context(), w.now, []ledger.Entry{w.entry(w.plan("contoso", 100_00), "a", "2026-04", 1_00)})
+		well := w.ledger.Put(t.Context(), w.now, []ledger.Entry{w.entry(w.plan("contoso", 100_00), "a", "2026-04", 1_00)}, sick)
 		<-well.Done()
 		if err := well.Outcomes()[0].Err; err != nil {
 			t.Errorf("the batch after one that panics: %v", err)

@@ -37,19 +37,15 @@ type Outcome struct {
 // Each earning has passed Check and CheckCurrency. An outcome's error is what
 // [payout.Terms.Record] and [payout.AddTotal] refuse with, or what the store
 // failed with: then it failed for every earning of that partition, and for
-// none of another.
+// none of another. When ctx is done before the outcomes are known, each is the
+// context's error, and the earnings may be recorded or not.
 func (l *Ledger) Record(ctx context.Context, now time.Time, entries []Entry) []Outcome {
-	if !l.together {
-		return l.recordAll(ctx, now, entries)
-	}
 	return l.batches.do(ctx, now, entries)
 }
 
-// RecordOne records one earning as Record does, together with those that other calls record at the same time, but for whole batches,
-// which would make it wait. When ctx is done before the earning's outcome is known, it is the context's error, and the earning may
-// be recorded or not.
+// RecordOne is Record of one earning. It does not wait for batches.
 func (l *Ledger) RecordOne(ctx context.Context, now time.Time, entry Entry) Outcome {
-	if !l.together {
+	if !l.together { // the store does no better with many partitions at once, and one that is out would make the others wait
 		return l.recordAll(ctx, now, []Entry{entry})[0]
 	}
 	return l.single.do(ctx, now, []Entry{entry})[0]

@@ -34,7 +34,7 @@ func (s *Service) StreamEarnings(stream earningStream) error {
 	if s.streams.Add(1) > maxStreams {
 		return fault.New(fault.Limit, "TOO_MANY_STREAMS", "%d streams are open, which is as many as are taken: send on fewer, or later", maxStreams)
 	}
-	f := &flow{Service: s, stream: stream, line: s.Ledger.Line()}
+	f := &flow{Service: s, stream: stream}
 	defer f.behind()
 	drain := s.Drain
 	for {
@@ -62,7 +62,6 @@ func (s *Service) StreamEarnings(stream earningStream) error {
 type flow struct {
 	*Service
 	stream  earningStream
-	line    *ledger.Line
 	next    <-chan reading // the request that is being read; nil if none is
 	ahead   bool           // it, or the last batch, is one of those that are read ahead
 	batches []*batch       // that are to be answered, at most two
@@ -73,8 +72,8 @@ type flow struct {
 // A batch is one request on its way.
 type batch struct {
 	attempts []attempt
-	entries  []int         // the places of those attempts that are in line
-	place    *ledger.Place // nil where none is
+	entries  []int         // which of them are to be recorded
+	place    *ledger.Place // where those are
 	err      error         // why it can't be read
 }
 
@@ -111,16 +110,18 @@ func (f *flow) take(read reading) {
 		}
 		return
 	}
-	b := &batch{}
+	b := &batch{place: &ledger.Place{}}
+	var after *ledger.Place
+	for _, before := range f.batches {
+		after = before.place
+	}
 	f.batches = append(f.batches, b)
 	if b.attempts, b.err = readBatch(read.request.GetEarnings()); b.err != nil {
 		return
 	}
 	ctx := f.stream.Context()
-	var entries []ledger.Entry
-	if entries, b.entries = f.admit(ctx, b.attempts); len(entries) > 0 {
-		b.place = f.line.Put(ctx, f.Clock(), entries)
-	}
+	entries, places := f.admit(ctx, b.attempts)
+	b.entries, b.place = places, f.Ledger.Put(ctx, f.Clock(), entries, after)
 }
 
 // drain takes in what is read already, and has the stream end behind it.
@@ -135,23 +136,12 @@ func (f *flow) drain() {
 	}
 }
 
-// ready is closed.
-var ready = func() <-chan struct{} {
-	c := make(chan struct{})
-	close(c)
-	return c
-}()
-
 // first is closed when the first batch can be answered.
 func (f *flow) first() <-chan struct{} {
-	switch {
-	case len(f.batches) == 0:
+	if len(f.batches) == 0 {
 		return nil
-	case f.batches[0].place == nil:
-		return ready
-	default:
-		return f.batches[0].place.Done()
 	}
+	return f.batches[0].place.Done()
 }
 
 // answer answers the first batch.
@@ -162,9 +152,7 @@ func (f *flow) answer() error {
 	if b.err != nil {
 		return b.err
 	}
-	if b.place != nil {
-		learn(b.attempts, b.entries, b.place.Outcomes())
-	}
+	learn(b.attempts, b.entries, b.place.Outcomes())
 	ctx := f.stream.Context()
 	if ctx.Err() != nil {
 		return ctx.Err() // what became of some of them is not known
