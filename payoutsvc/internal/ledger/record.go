@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime"
 	"runtime/debug"
 	"slices"
 	"time"
@@ -56,8 +55,7 @@ func (l *Ledger) recordAll(ctx context.Context, now time.Time, entries []Entry) 
 	b := batch{now: now.Round(0).UTC(), entries: entries, outcomes: make([]Outcome, len(entries))}
 	shares := l.share(b)
 	var group errgroup.Group
-	parallel := runtime.GOMAXPROCS(0)
-	for some := range slices.Chunk(shares, max(leastShares, (len(shares)+parallel-1)/parallel)) {
+	for some := range slices.Chunk(shares, leastShares) {
 		group.Go(func() error {
 			l.recordGuarded(ctx, b, some)
 			return nil // it is in the outcomes
