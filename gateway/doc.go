@@ -17,7 +17,7 @@
 //     absent, such as a time that has not come, are left out.
 //   - A stream is one JSON object a line, each way: {"result": …}, and last, where
 //     it fails after it began, {"error": …}. What was answered before stands. When
-//     the gateway stops, what it has read is still answered.
+//     the gateway stops, what it has sent on is still answered.
 //   - An id that holds "%", ":", "?", "#" or "+" travels percent-encoded. No id
 //     holds "/", and "%2F" is refused: it never reaches another resource.
 package gateway

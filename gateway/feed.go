@@ -62,8 +62,9 @@ type line struct {
 func (b *binding) feed(ctx context.Context, body *upload) *feed {
 	f := &feed{binding: b, requests: make(chan line)}
 	go func() {
+		defer close(f.requests)
+		defer fault.Recovered(&f.failure, "reading a body") // nobody else would
 		f.failure = f.readLines(ctx, body)
-		close(f.requests)
 	}()
 	return f
 }
@@ -112,7 +113,8 @@ func (f *feed) readLines(ctx context.Context, body *upload) error {
 
 // send sends the requests to a service, and returns why that ended before its
 // time: for a line that is none, or since the gateway stops.
-func (f *feed) send(ctx, stopping context.Context, stream grpc.ClientStream) error {
+func (f *feed) send(ctx, stopping context.Context, stream grpc.ClientStream) (err error) {
+	defer fault.Recovered(&err, "sending")    // nobody else would
 	defer func() { _ = stream.CloseSend() }() // it never fails
 	for {
 		select {

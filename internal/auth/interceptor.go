@@ -76,7 +76,7 @@ func (g *Guard) Tap(ctx context.Context, method string) (context.Context, error)
 	return nil, err
 }
 
-// Caller returns who makes a call, as far as Tap knows; ok is false where it does not.
+// Caller returns who makes a call; ok is false where nobody has looked, or Tap could not tell.
 func Caller(ctx context.Context) (who Principal, ok bool) {
 	who, ok = ctx.Value(callerKey{}).(Principal)
 	return who, ok
@@ -111,6 +111,7 @@ func (g *Guard) enter(ctx context.Context, method string, request any) (admitted
 		if who, err = g.identify(ctx, true); err != nil {
 			return nil, nil, err
 		}
+		ctx = context.WithValue(ctx, callerKey{}, who)
 	}
 	release = func() {}
 	if g.limit != nil && !who.Local && !who.Internal {

@@ -9,6 +9,7 @@ package fault
 import (
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"time"
 )
 
@@ -74,4 +75,13 @@ func ReasonOf(err error) string {
 		return e.Reason
 	}
 	return ""
+}
+
+// Recovered is to be deferred: a panic becomes an error that says what was interrupted by it, and where.
+//
+//nolint:gocritic // a deferred function answers through the named result
+func Recovered(err *error, what string) {
+	if r := recover(); r != nil {
+		*err = fmt.Errorf("%s was interrupted by a defect: %v\n%s", what, r, debug.Stack())
+	}
 }

@@ -130,9 +130,9 @@ func (l *Limiter) count(ctx context.Context, name string, c *caller) error {
 			return l.exceeded(after)
 		case ctx.Err() != nil:
 			return ctx.Err()
+		case l.setOut():
+			l.log.WarnContext(ctx, "each instance counts the calls of a caller for itself: Redis does not answer", "error", err)
 		}
-		l.setOut()
-		l.log.WarnContext(ctx, "each instance counts the calls of a caller for itself: Redis does not answer", "error", err)
 	}
 	reservation := c.own.Reserve()
 	if after := reservation.Delay(); after > 0 {
@@ -152,11 +152,20 @@ func (l *Limiter) isShared() bool {
 	return l.now().Sub(l.out) >= outTime
 }
 
-func (l *Limiter) setOut() {
+// setOut takes note that Redis is out, and tells whether that is news.
+func (l *Limiter) setOut() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.out = l.now()
+	now := l.now()
+	news := now.Sub(l.out) >= outTime
+	if news {
+		l.out = now
+	}
+	return news
 }
+
+// errOut is what one learns that has waited for another who has asked in vain.
+var errOut = errors.New("it has not answered a moment ago")
 
 func (l *Limiter) exceeded(after time.Duration) error {
 	return tooMuch("RATE_EXCEEDED", after, "more than the %d calls a second that one caller may make", l.perSecond)
@@ -166,6 +175,9 @@ func (l *Limiter) exceeded(after time.Duration) error {
 func (l *Limiter) lease(ctx context.Context, name string, c *caller) (granted bool, after time.Duration, err error) {
 	c.leasing.Lock()
 	defer c.leasing.Unlock()
+	if !l.isShared() {
+		return false, 0, errOut // or each that waits would wait for Redis in its turn
+	}
 	if c.leased == 0 {
 		if wait := c.askAgain.Sub(l.now()); wait > 0 {
 			return false, wait, nil

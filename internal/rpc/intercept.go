@@ -2,11 +2,9 @@ package rpc
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"runtime/debug"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/incentives-dev/incentives/internal/auth"
@@ -29,11 +27,25 @@ func (s *Server) answer(ctx context.Context, method string, err error) error {
 	}
 	st, hidden := Status(err)
 	if hidden {
-		s.Log.ErrorContext(ctx, "call failed", "method", method, "code", st.Code().String(), "error", err)
+		s.tellFailure(ctx, method, st.Code(), err)
 	} else if kind := fault.KindOf(err); kind != 0 && kind != fault.Unavailable {
 		s.tell(ctx, method, kind, fault.ReasonOf(err))
 	}
 	return st.Err()
+}
+
+// tellFailure logs what is nobody's fault but ours. While something is out, every call fails in the same way, and one line a minute says so;
+// a defect is logged each time.
+func (s *Server) tellFailure(ctx context.Context, method string, code codes.Code, err error) {
+	about := []any{"method", method, "code", code.String(), "error", err}
+	if code == codes.Unavailable {
+		since, due := s.refusals.due(Refusal{Call: method, Reason: code.String()})
+		if !due {
+			return
+		}
+		about = append(about, "more", since)
+	}
+	s.Log.ErrorContext(ctx, "call failed", about...)
 }
 
 // tell logs a refusal.
@@ -50,22 +62,12 @@ func (s *Server) known(method string) string {
 	return "unknown"
 }
 
-// errPanic is what a handler that panicked is taken to have returned.
-var errPanic = errors.New("panic")
-
-//nolint:gocritic // a deferred function answers through the named result
-func recovered(err *error) {
-	if r := recover(); r != nil {
-		*err = fmt.Errorf("%w: %v\n%s", errPanic, r, debug.Stack())
-	}
-}
-
 func (s *Server) unary(ctx context.Context, request any, info *grpc.UnaryServerInfo, handle grpc.UnaryHandler) (response any, err error) {
 	waitedFor(ctx).arrived()
 	ctx, cancel := context.WithTimeout(ctx, callDeadline)
 	defer cancel()
 	response, err = func() (response any, err error) {
-		defer recovered(&err)
+		defer fault.Recovered(&err, "the call")
 		if err := checkSize(request); err != nil {
 			return nil, err
 		}
@@ -80,7 +82,7 @@ func (s *Server) stream(server any, stream grpc.ServerStream, info *grpc.StreamS
 		patient.call.arrived() // its caller is known, or the guard decides before anything is read
 	}
 	err := func() (err error) {
-		defer recovered(&err)
+		defer fault.Recovered(&err, "the call")
 		return handle(server, patient)
 	}()
 	return s.answer(stream.Context(), info.FullMethod, err)

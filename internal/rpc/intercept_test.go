@@ -4,10 +4,13 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
@@ -17,6 +20,7 @@ import (
 
 	"github.com/incentives-dev/incentives/internal/fault"
 	"github.com/incentives-dev/incentives/internal/rpc"
+	"github.com/incentives-dev/incentives/internal/store"
 )
 
 // sized is the value of a message that has so many bytes.
@@ -170,6 +174,37 @@ func TestPanic_IsInternalAndTheServerLives(t *testing.T) {
 			if err := server.call(t.Context(), nil); err != nil {
 				t.Errorf("%s: the next call: %v, want none", test.name, err)
 			}
+		}
+	})
+}
+
+// While the store is out, every call fails: a line a minute says so, and how many there were, where one a call would fill the disk.
+func TestOutageIsLoggedOnceAMinute(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		service := echoing()
+		var calls atomic.Int32 // the client makes some again
+		service.call = func(context.Context, *bytesValue) (*bytesValue, error) {
+			calls.Add(1)
+			return nil, fmt.Errorf("%w: disk 7", store.ErrUnavailable)
+		}
+		server := start(t, service)
+		fail := func(times int) {
+			for range times {
+				if err := server.call(t.Context(), nil); status.Code(err) != codes.Unavailable {
+					t.Fatalf("%v, want UNAVAILABLE", err)
+				}
+			}
+		}
+		fail(5)
+		before := calls.Load()
+		if lines := server.log.Lines("call failed"); len(lines) != 1 || !strings.Contains(lines[0], "disk 7") || !strings.Contains(lines[0], callMethod) {
+			t.Errorf("%d calls logged %q, want one line that says why", before, lines)
+		}
+		server.log.Clear()
+		time.Sleep(time.Minute) //nolint:forbidigo // in the bubble's time
+		fail(1)
+		if lines := server.log.Lines("call failed"); len(lines) != 1 || !strings.HasSuffix(lines[0], fmt.Sprintf("more=%d\n", before-1)) {
+			t.Errorf("a minute later: %q, want one line that tells of the %d before", lines, before-1)
 		}
 	})
 }

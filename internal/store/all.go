@@ -2,10 +2,10 @@ package store
 
 import (
 	"context"
-	"fmt"
-	"runtime/debug"
 
 	"golang.org/x/sync/errgroup"
+
+	"github.com/incentives-dev/incentives/internal/fault"
 )
 
 // A Part is a batch and the partition that it is for.
@@ -33,11 +33,7 @@ func CommitAll(ctx context.Context, db DB, parts []Part) []error {
 	var group errgroup.Group
 	for i, part := range parts {
 		group.Go(func() error {
-			defer func() {
-				if r := recover(); r != nil { // nobody else would
-					errs[i] = fmt.Errorf("a commit was interrupted by a defect: %v\n%s", r, debug.Stack())
-				}
-			}()
+			defer fault.Recovered(&errs[i], "a commit") // nobody else would
 			errs[i] = db.Commit(ctx, part.Partition, part.Batch)
 			return nil
 		})

@@ -48,7 +48,10 @@ type partition struct {
 	order  []int // of what is at hand; kept for its memory
 }
 
-var _ store.DB = (*DB)(nil)
+var (
+	_ store.DB           = (*DB)(nil)
+	_ store.AllCommitter = (*DB)(nil)
+)
 
 // Partitions implements store.DB.
 func (db *DB) Partitions() int { return len(db.partitions) }

@@ -17,6 +17,13 @@ func (l *Ledger) Hurry() time.Duration {
 	return 20 * time.Millisecond
 }
 
+// Slow is how many groups nobody waits for any more.
+func (l *Ledger) Slow() int {
+	l.batches.mu.Lock()
+	defer l.batches.mu.Unlock()
+	return l.batches.slow
+}
+
 // Joined is how many single earnings wait to be recorded together, and BatchesJoined how many of batches.
 func (l *Ledger) Joined() int        { return l.single.joined() }
 func (l *Ledger) BatchesJoined() int { return l.batches.joined() }

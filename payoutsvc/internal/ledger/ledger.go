@@ -8,7 +8,7 @@ import (
 )
 
 // A Ledger is what payoutsvc knows: what was earned, what is paid, and how far
-// its payout runs are. It holds nothing but the store, and may be used by any
+// its payout runs are. It holds nothing that the store does not, but what waits to be recorded, and may be used by any
 // number of goroutines, and beside other Ledgers of the same store.
 //
 // Its methods fail with what the store fails with, which package rpc has words

@@ -13,19 +13,17 @@ import (
 // with less work than the same in pieces. Nothing waits to be joined: what comes while others are at work is what waits together.
 type Line struct {
 	record func(ctx context.Context, now time.Time, entries []Entry) []Outcome
-	// atOnce is how many groups are recorded at once. Fewer make larger groups, of which each earning costs less; one alone leaves
-	// processors idle while it waits for the disk.
-	atOnce int
+	atOnce int // groups that are recorded at once: the fewer, the larger, and each earning costs less
 	most   int // earnings in a group, unless it is one batch
-	room   int // earnings that may wait, also those of callers that have gone
-	// patience is how long a group keeps the others waiting that have nothing to do with it; 0 is for ever.
+	room   int // earnings that may wait, also those of callers that have gone; there may be one batch more
+	// patience is how long a group keeps others waiting; 0 is for ever.
 	patience time.Duration
 
 	mu      sync.Mutex
 	places  []*Place // that wait, the first first
 	waiting int      // earnings in them
-	working int      // groups that others wait for
-	slow    int      // groups that nobody waits for any more
+	working int      // how many goroutines take groups
+	slow    int      // groups that they wait for no more
 }
 
 // A Place is where a batch stands in a Line. That of no entries is done.
@@ -46,30 +44,36 @@ type group struct {
 }
 
 const (
-	// largestGroup is as large as the largest batch that is sent alone.
-	largestGroup = 5000
-	// waitingRoom is that of 24 streams with such a batch each, of which 8 have read one more.
-	waitingRoom = 32 * largestGroup
+	// LargestBatch is how many earnings a batch may hold, and those that are recorded together.
+	LargestBatch = 5000
+	// waitingRoom bounds what callers have waiting: all batches that streams may have read, or as many of others.
+	waitingRoom = 32 * LargestBatch
 	// Of single earnings so many are worth a group of their own.
 	largestSingles = 256
 	singlesRoom    = 4096
-	// patience is for stores that may have one partition out, and take seconds to say so, while the others are fine.
-	patience = 500 * time.Millisecond
-	// mostSlow bounds how many groups are given up waiting for.
-	mostSlow = 8
+	// patience is for stores that may have one partition out, and take seconds to say so, while the others are fine. What is healthy
+	// takes a fifth of it.
+	patience = time.Second
+	// mostSlow bounds how many groups are at work that nobody waits for.
+	mostSlow = 32
 )
 
 // lines sets up the lines of a ledger.
 func (l *Ledger) lines() {
+	// Two, so that one works while the other waits for the disk. They need no patience: a store that makes many commits as one is out
+	// as a whole.
 	l.single = Line{record: l.recordAll, atOnce: 2, most: largestSingles, room: singlesRoom}
-	l.batches = Line{record: l.recordAll, atOnce: 1, most: largestGroup, room: waitingRoom}
-	if _, l.together = l.db.(store.AllCommitter); !l.together {
+	// One, since what comes after it must not overtake it; its work is spread over the processors.
+	l.batches = Line{record: l.recordAll, atOnce: 1, most: LargestBatch, room: waitingRoom}
+	_, l.together = l.db.(store.AllCommitter)
+	if !l.together {
 		l.batches.patience = patience
 	}
 }
 
-// Put puts a batch in line; it is recorded with after or later, if after is not nil. Entries are as for [Ledger.Record]. Where ctx is done
-// before it is their turn, they are not recorded.
+// Put puts a batch in line; it is recorded with after or later, if after is not nil. Behind one that is refused or empty, nothing is kept
+// in order. Entries are as for [Ledger.Record]. Where ctx is done before it is their turn, they are not recorded. Where too much waits,
+// each is refused with RECORDING_BUSY.
 func (l *Ledger) Put(ctx context.Context, now time.Time, entries []Entry, after *Place) *Place {
 	return l.batches.put(&Place{ctx: ctx, now: now, entries: entries, after: after})
 }
@@ -149,9 +153,12 @@ func (l *Line) work() {
 			l.mu.Unlock()
 			return
 		}
-		impatient := l.patience > 0 && l.slow < mostSlow
+		wait := l.patience
+		if l.slow > 0 {
+			wait = 0
+		}
 		l.mu.Unlock()
-		if !impatient {
+		if l.patience == 0 {
 			g.run(l.record)
 			continue
 		}
@@ -162,16 +169,21 @@ func (l *Line) work() {
 		}()
 		select {
 		case <-finished:
-		case <-time.After(l.patience):
-			l.leave(finished)
+		case <-time.After(wait): //nolint:forbidigo // it is about how long the store takes, whatever the clock says
+			if !l.leave(finished) {
+				<-finished
+			}
 		}
 	}
 }
 
-// leave goes on while a group is still at work.
-func (l *Line) leave(finished <-chan struct{}) {
+// leave notes that a group is still at work, and nobody waits for it; false if too many are.
+func (l *Line) leave(finished <-chan struct{}) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if l.slow == mostSlow {
+		return false
+	}
 	l.slow++
 	go func() {
 		<-finished
@@ -180,15 +192,17 @@ func (l *Line) leave(finished <-chan struct{}) {
 		l.slow--
 		l.wake() // what must not overtake it may go on
 	}()
+	return true
 }
 
-// take takes the next group out of the line, nil if nothing may go on. The line is locked.
+// take takes the next group out of the line, nil if nothing may go on. While something is slow, each batch is on its own: what is out takes
+// as few with it as possible. The line is locked.
 func (l *Line) take() *group {
 	g := &group{}
 	kept := l.places[:0]
 	full := false
 	for _, p := range l.places {
-		full = full || g.size > 0 && g.size+len(p.entries) > l.most
+		full = full || g.size > 0 && (l.slow > 0 || g.size+len(p.entries) > l.most)
 		if full || !p.mayJoin(g) {
 			kept = append(kept, p)
 			continue
@@ -217,10 +231,10 @@ func (p *Place) mayJoin(g *group) bool {
 	}
 }
 
-// run records a group, but for what was given up.
+// run records a group, but for what was given up. All of it is recorded as of the latest moment at which one was put in line, so that
+// record times never go back.
 func (g *group) run(record func(context.Context, time.Time, []Entry) []Outcome) {
 	var now time.Time
-	var ctx context.Context
 	var here []*Place
 	entries := make([]Entry, 0, g.size)
 	for _, p := range g.places {
@@ -232,19 +246,21 @@ func (g *group) run(record func(context.Context, time.Time, []Entry) []Outcome) 
 		if p.now.After(now) {
 			now = p.now
 		}
-		ctx, here, entries = context.WithoutCancel(p.ctx), append(here, p), append(entries, p.entries...)
+		here, entries = append(here, p), append(entries, p.entries...)
 	}
+	g.places = nil // a place that somebody keeps keeps none of the others
 	if len(here) == 0 {
 		return
 	}
 	var outcomes []Outcome
 	// In this goroutine, a panic would end the process.
-	if err := guarded(func() { outcomes = record(ctx, now, entries) }); err != nil {
+	err := guarded(func() { outcomes = record(context.Background(), now, entries) }) // nobody's: no caller ends it for the others
+	if err != nil {
 		outcomes = failed(entries, err)
 	}
 	for _, p := range here {
 		n := len(p.entries)
-		p.outcomes, outcomes = outcomes[:n:n], outcomes[n:]
+		p.outcomes, outcomes, p.entries = outcomes[:n:n], outcomes[n:], nil
 		close(p.done)
 	}
 }

@@ -257,17 +257,20 @@ func TestE3_BatchesOfALineKeepTheirOrder(t *testing.T) {
 	})
 }
 
-// A batch does not overtake the one that it is put behind, however long that takes. Others do, where the store has partitions that fail
-// one by one. Rule E1.
+// A batch does not overtake the one that it is put behind, however long that takes. Where the store has partitions that fail one by one,
+// others do, and do not wait for those that meet the same partition. Rule E1.
 func TestE1_BatchesDoNotOvertake(t *testing.T) {
 	onEach(t, func(t *testing.T, db store.DB) {
 		for _, together := range []bool{true, false} {
 			w := newWorld(t, db, "azure")
 			letGo, held := make(chan struct{}), make(chan struct{})
+			out := store.PartitionOf("contoso", db.Partitions())
 			var began atomic.Bool
 			slow := &tap{DB: db, through: func(c call) error {
-				if c.operation == commit && !began.Swap(true) {
-					close(held)
+				if c.operation == commit && c.partition == out {
+					if !began.Swap(true) {
+						close(held)
+					}
 					<-letGo
 				}
 				return c.do()
@@ -277,10 +280,15 @@ func TestE1_BatchesDoNotOvertake(t *testing.T) {
 				w.ledger = ledger.New(asOne{slow})
 			}
 			patience := w.ledger.Hurry()
-			plan, id, other := w.plan("contoso", 100_00), fmt.Sprint("e-", together), w.plan("fabrikam", 100_00)
+			elsewhere := "fabrikam"
+			for store.PartitionOf(elsewhere, db.Partitions()) == out {
+				elsewhere += "x"
+			}
+			plan, id, other := w.plan("contoso", 100_00), fmt.Sprint("e-", together), w.plan(elsewhere, 100_00)
 			before := w.ledger.Put(t.Context(), w.now, []ledger.Entry{w.entry(plan, id, "2026-04", 1_00)}, nil)
 			<-held
 			behind := w.ledger.Put(t.Context(), w.now, []ledger.Entry{w.entry(plan, id, "2026-04", 2_00)}, before)
+			alike := w.ledger.Put(t.Context(), w.now, []ledger.Entry{w.entry(plan, id+"-alike", "2026-04", 1_00)}, nil)
 			stranger := w.ledger.Put(t.Context(), w.now, []ledger.Entry{w.entry(other, id, "2026-04", 1_00)}, nil)
 			waits := stranger.Done()
 			if !together {
@@ -295,13 +303,19 @@ func TestE1_BatchesDoNotOvertake(t *testing.T) {
 			case <-time.After(3 * patience):
 			}
 			close(letGo)
-			for _, place := range []*ledger.Place{before, behind, stranger} {
+			for _, place := range []*ledger.Place{before, behind, alike, stranger} {
 				<-place.Done()
 			}
-			got := slices.Concat(said(before.Outcomes()), said(behind.Outcomes()), said(stranger.Outcomes()))
-			if diff := cmp.Diff([]string{"recorded", "EARNING_ID_REUSED", "recorded"}, got); diff != "" {
+			got := slices.Concat(said(before.Outcomes()), said(behind.Outcomes()), said(alike.Outcomes()), said(stranger.Outcomes()))
+			if diff := cmp.Diff([]string{"recorded", "EARNING_ID_REUSED", "recorded", "recorded"}, got); diff != "" {
 				t.Errorf("together %t (-want +got):\n%s", together, diff)
 			}
+			redistest.Await(t, "nothing is slow any more", func(context.Context) error {
+				if slow := w.ledger.Slow(); slow != 0 {
+					return fmt.Errorf("%d groups are", slow)
+				}
+				return nil
+			})
 		}
 	})
 }

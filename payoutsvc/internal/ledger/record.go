@@ -3,19 +3,19 @@ package ledger
 import (
 	"context"
 	"errors"
-	"fmt"
-	"runtime/debug"
 	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/incentives-dev/incentives/internal/fault"
 	"github.com/incentives-dev/incentives/internal/store"
 	"github.com/incentives-dev/incentives/payoutsvc/internal/payout"
 )
 
-// leastShares is how many partitions of a batch are worth a goroutine of their own.
-const leastShares = 8
+// sharesTogether is how many partitions of a batch are recorded by one goroutine, and with one commit where the store can do that. More
+// would leave processors without work, and make others wait for locks; fewer would cost more commits.
+const sharesTogether = 8
 
 // An Entry is one earning to record.
 type Entry struct {
@@ -52,16 +52,22 @@ func (l *Ledger) RecordOne(ctx context.Context, now time.Time, entry Entry) Outc
 
 // recordAll is Record, of these entries and no others.
 func (l *Ledger) recordAll(ctx context.Context, now time.Time, entries []Entry) []Outcome {
-	b := batch{now: now.Round(0).UTC(), entries: entries, outcomes: make([]Outcome, len(entries))}
-	shares := l.share(b)
+	b := batch{now: now.Round(0).UTC(), again: l.again.Load(), entries: entries, outcomes: make([]Outcome, len(entries))}
 	var group errgroup.Group
-	for some := range slices.Chunk(shares, leastShares) {
+	for some := range slices.Chunk(l.share(b), sharesTogether) {
 		group.Go(func() error {
 			l.recordGuarded(ctx, b, some)
 			return nil // it is in the outcomes
 		})
 	}
 	_ = group.Wait() // never fails
+	duplicates := 0
+	for i := range b.outcomes {
+		if b.outcomes[i].Duplicate {
+			duplicates++
+		}
+	}
+	l.again.Store(2*duplicates > len(entries))
 	return b.outcomes
 }
 
@@ -84,18 +90,15 @@ func (l *Ledger) recordGuarded(ctx context.Context, b batch, shares []share) {
 
 // guarded runs fn, and returns as an error what it panics with.
 func guarded(fn func()) (err error) {
-	defer func() {
-		if r := recover(); r != nil {
-			err = fmt.Errorf("recording was interrupted by a defect: %v\n%s", r, debug.Stack())
-		}
-	}()
+	defer fault.Recovered(&err, "recording")
 	fn()
 	return nil
 }
 
-// A batch is one call of Record.
+// A batch is what is recorded together.
 type batch struct {
 	now      time.Time
+	again    bool // most of it is likely to have been recorded before
 	entries  []Entry
 	outcomes []Outcome
 }
@@ -151,7 +154,7 @@ func (l *Ledger) record(ctx context.Context, b batch, shares []share) {
 		r, _ := l.recordings.Get().(*recording) // it has no others
 		recordings[i] = r
 		r.begin(b, s)
-		if l.again.Load() {
+		if b.again {
 			r.err = r.judge(store.ErrConflict) // as the first attempt would come to
 			continue
 		}
@@ -162,10 +165,10 @@ func (l *Ledger) record(ctx context.Context, b batch, shares []share) {
 	for i, err := range store.CommitAll(ctx, l.db, parts) {
 		committing[i].err = committing[i].judge(err)
 	}
-	var again errgroup.Group
+	var retries errgroup.Group
 	for _, r := range recordings {
 		if errors.Is(r.err, store.ErrConflict) {
-			again.Go(func() error {
+			retries.Go(func() error {
 				if err := guarded(func() { r.err = store.Retry(ctx, func() error { return r.attempt(ctx) }) }); err != nil {
 					r.err = err
 				}
@@ -173,18 +176,10 @@ func (l *Ledger) record(ctx context.Context, b batch, shares []share) {
 			})
 		}
 	}
-	_ = again.Wait() // never fails
-	all, duplicates := 0, 0
+	_ = retries.Wait() // never fails
 	for _, r := range recordings {
-		for _, i := range r.members {
-			all++
-			if b.outcomes[i].Duplicate {
-				duplicates++
-			}
-		}
 		r.end()
 		// Not deferred: one that a panic has interrupted still holds its batch, and must not meet another.
 		l.recordings.Put(r)
 	}
-	l.again.Store(2*duplicates > all)
 }

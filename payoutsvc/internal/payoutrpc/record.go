@@ -8,12 +8,10 @@ import (
 
 	"github.com/incentives-dev/incentives/internal/fault"
 	"github.com/incentives-dev/incentives/internal/rpc"
+	"github.com/incentives-dev/incentives/payoutsvc/internal/ledger"
 	"github.com/incentives-dev/incentives/payoutsvc/internal/payout"
 	payoutv1 "github.com/incentives-dev/incentives/proto/incentives/payout/v1"
 )
-
-// maxBatch is how many earnings a batch may hold.
-const maxBatch = 5000
 
 // RecordEarning records one earning. Rules E1, E2, E4–E7.
 func (s *Service) RecordEarning(ctx context.Context, request *payoutv1.RecordEarningRequest) (*payoutv1.Earning, error) {
@@ -78,8 +76,8 @@ func readBatch(earnings []*payoutv1.Earning) ([]attempt, error) {
 	switch n := len(earnings); {
 	case n == 0:
 		v.Add("earnings", "BATCH_EMPTY", "holds no earning")
-	case n > maxBatch:
-		v.Add("earnings", "BATCH_TOO_LARGE", "holds %d earnings; at most %d are taken", n, maxBatch)
+	case n > ledger.LargestBatch:
+		v.Add("earnings", "BATCH_TOO_LARGE", "holds %d earnings; at most %d are taken", n, ledger.LargestBatch)
 	}
 	if err := v.Err(); err != nil {
 		return nil, err

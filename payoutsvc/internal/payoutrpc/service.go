@@ -2,10 +2,12 @@ package payoutrpc
 
 import (
 	"log/slog"
+	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/incentives-dev/incentives/internal/clock"
+	"github.com/incentives-dev/incentives/internal/limit"
 	"github.com/incentives-dev/incentives/payoutsvc/internal/ledger"
 	"github.com/incentives-dev/incentives/payoutsvc/internal/schedule"
 	"github.com/incentives-dev/incentives/payoutsvc/internal/terms"
@@ -29,4 +31,6 @@ type Service struct {
 	WatchInterval time.Duration
 
 	streams, readsAhead atomic.Int32 // how many there are; see StreamEarnings
+	places              sync.Once
+	streamsOf           *limit.Places // by caller
 }

@@ -1,23 +1,27 @@
 package payoutrpc
 
 import (
+	"context"
 	"errors"
 	"io"
 	"slices"
 
 	"google.golang.org/grpc"
 
+	"github.com/incentives-dev/incentives/internal/auth"
 	"github.com/incentives-dev/incentives/internal/fault"
+	"github.com/incentives-dev/incentives/internal/limit"
 	"github.com/incentives-dev/incentives/internal/rpc"
 	"github.com/incentives-dev/incentives/payoutsvc/internal/ledger"
 	payoutv1 "github.com/incentives-dev/incentives/proto/incentives/payout/v1"
 )
 
-// What streams may hold in memory: each a batch, which takes up to some 15 MiB while it is recorded, and some of them
-// the next one.
+// What streams may hold in memory: each a batch, and some of them the next one.
 const (
 	maxStreams    = 24
 	maxReadsAhead = 8
+	// maxOfCaller is how many streams one caller may have, so that nobody takes all of them.
+	maxOfCaller = 12
 )
 
 type earningStream = grpc.BidiStreamingServer[payoutv1.StreamEarningsRequest, payoutv1.StreamEarningsResponse]
@@ -30,15 +34,16 @@ type earningStream = grpc.BidiStreamingServer[payoutv1.StreamEarningsRequest, pa
 // batch only when it has answered the last. When the server stops, what was read is
 // still recorded and answered.
 func (s *Service) StreamEarnings(stream earningStream) error {
-	defer s.streams.Add(-1)
-	if s.streams.Add(1) > maxStreams {
-		return fault.New(fault.Limit, "TOO_MANY_STREAMS", "%d streams are open, which is as many as are taken: send on fewer, or later", maxStreams)
+	leave, err := s.enterStream(stream.Context())
+	if err != nil {
+		return err
 	}
+	defer leave()
 	f := &flow{Service: s, stream: stream}
-	defer f.behind()
+	defer f.releaseAhead()
 	drain := s.Drain
 	for {
-		f.read()
+		f.beginRead()
 		if f.ended && len(f.batches) == 0 {
 			return f.end
 		}
@@ -58,13 +63,33 @@ func (s *Service) StreamEarnings(stream earningStream) error {
 	}
 }
 
+// enterStream counts a stream, until leave is called.
+func (s *Service) enterStream(ctx context.Context) (leave func(), err error) {
+	leave = func() { s.streams.Add(-1) }
+	if s.streams.Add(1) > maxStreams {
+		leave()
+		return nil, fault.New(fault.Limit, "TOO_MANY_STREAMS", "%d streams are open, which is as many as are taken: send on fewer, or later", maxStreams)
+	}
+	s.places.Do(func() { s.streamsOf = limit.NewPlaces(maxOfCaller) })
+	who, _ := auth.Caller(ctx)
+	if who.Local || who.Internal {
+		return leave, nil
+	}
+	leaveOwn, ok := s.streamsOf.Take(who.ID)
+	if !ok {
+		leave()
+		return nil, fault.New(fault.Limit, "TOO_MANY_STREAMS", "%d streams of this caller are open, as many as it may have: send on fewer", maxOfCaller)
+	}
+	return func() { leaveOwn(); leave() }, nil
+}
+
 // A flow is what a stream has in its service.
 type flow struct {
 	*Service
 	stream  earningStream
 	next    <-chan reading // the request that is being read; nil if none is
 	ahead   bool           // it, or the last batch, is one of those that are read ahead
-	batches []*batch       // that are to be answered, at most two
+	batches []*batch       // that are to be answered, at most two: see Ledger.Put
 	ended   bool           // no more is read
 	end     error          // what the stream ends with then
 }
@@ -72,13 +97,13 @@ type flow struct {
 // A batch is one request on its way.
 type batch struct {
 	attempts []attempt
-	entries  []int         // which of them are to be recorded
-	place    *ledger.Place // where those are
-	err      error         // why it can't be read
+	entries  []ledger.Entry // what is to be recorded
+	places   []int          // which of the attempts that are
+	place    *ledger.Place
 }
 
-// read begins to read the next request, if it may.
-func (f *flow) read() {
+// beginRead begins to read the next request, if it may.
+func (f *flow) beginRead() {
 	if f.ended || f.next != nil || len(f.batches) > 1 {
 		return
 	}
@@ -89,15 +114,38 @@ func (f *flow) read() {
 		}
 		f.ahead = true
 	}
-	f.next = readAhead(f.stream)
+	next := make(chan reading, 1)
+	go func() { next <- f.read() }()
+	f.next = next
 }
 
-// behind notes that what was read ahead no longer is.
-func (f *flow) behind() {
+// releaseAhead notes that what was read ahead no longer is.
+func (f *flow) releaseAhead() {
 	if f.ahead {
 		f.ahead = false
 		f.readsAhead.Add(-1)
 	}
+}
+
+// A reading is the next batch of a stream, or why there is none.
+type reading struct {
+	*batch
+	err error
+}
+
+// read reads the next batch, and finds what of it is to be recorded. It comes to an end with the stream.
+func (f *flow) read() (read reading) {
+	defer fault.Recovered(&read.err, "reading a stream") // nobody else would
+	request, err := f.stream.Recv()
+	if err != nil {
+		return reading{err: err}
+	}
+	b := &batch{}
+	if b.attempts, err = readBatch(request.GetEarnings()); err != nil {
+		return reading{err: err}
+	}
+	b.entries, b.places = f.admit(f.stream.Context(), b.attempts)
+	return reading{batch: b}
 }
 
 // take takes in what was read: a batch is put in line.
@@ -110,18 +158,13 @@ func (f *flow) take(read reading) {
 		}
 		return
 	}
-	b := &batch{place: &ledger.Place{}}
 	var after *ledger.Place
 	for _, before := range f.batches {
 		after = before.place
 	}
-	f.batches = append(f.batches, b)
-	if b.attempts, b.err = readBatch(read.request.GetEarnings()); b.err != nil {
-		return
-	}
-	ctx := f.stream.Context()
-	entries, places := f.admit(ctx, b.attempts)
-	b.entries, b.place = places, f.Ledger.Put(ctx, f.Clock(), entries, after)
+	read.place = f.Ledger.Put(f.stream.Context(), f.Clock(), read.entries, after)
+	read.entries = nil // the line has them
+	f.batches = append(f.batches, read.batch)
 }
 
 // drain takes in what is read already, and has the stream end behind it.
@@ -131,6 +174,7 @@ func (f *flow) drain() {
 		f.take(read)
 	default:
 	}
+	f.next = nil
 	if !f.ended {
 		f.ended, f.end = true, rpc.Draining()
 	}
@@ -148,11 +192,8 @@ func (f *flow) first() <-chan struct{} {
 func (f *flow) answer() error {
 	b := f.batches[0]
 	f.batches = slices.Delete(f.batches, 0, 1)
-	f.behind()
-	if b.err != nil {
-		return b.err
-	}
-	learn(b.attempts, b.entries, b.place.Outcomes())
+	f.releaseAhead()
+	learn(b.attempts, b.places, b.place.Outcomes())
 	ctx := f.stream.Context()
 	if ctx.Err() != nil {
 		return ctx.Err() // what became of some of them is not known
@@ -162,20 +203,4 @@ func (f *flow) answer() error {
 		return err
 	}
 	return f.stream.Send(&payoutv1.StreamEarningsResponse{Outcomes: outcomes})
-}
-
-// A reading is the next request of a stream, or why there is none.
-type reading struct {
-	request *payoutv1.StreamEarningsRequest
-	err     error
-}
-
-// readAhead begins to read the next request. It comes to an end with the stream.
-func readAhead(stream earningStream) <-chan reading {
-	next := make(chan reading, 1)
-	go func() {
-		request, err := stream.Recv()
-		next <- reading{request: request, err: err}
-	}()
-	return next
 }
