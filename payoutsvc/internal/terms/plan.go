@@ -2,6 +2,7 @@ package terms
 
 import (
 	"context"
+	"slices"
 
 	"github.com/incentives-dev/incentives/internal/fault"
 	"github.com/incentives-dev/incentives/payoutsvc/internal/ledger"
@@ -14,15 +15,11 @@ import (
 // error is PLAN_NOT_FOUND, or TERMS_UNREADABLE where plansvc says what is not
 // understood here. It fails where plansvc is out.
 func (c *Client) PlanTerms(ctx context.Context, plans []string) ([]ledger.PlanTerms, error) {
-	answers := make(map[string]ledger.PlanTerms, len(plans))
-	if err := c.ask(ctx, plans, answers); err != nil {
+	answers, err := c.ask(ctx, plans)
+	if err != nil {
 		return nil, err
 	}
-	inOrder := make([]ledger.PlanTerms, len(plans))
-	for i, plan := range plans {
-		inOrder[i] = answers[plan]
-	}
-	return inOrder, nil
+	return answers, nil
 }
 
 // A Recordable says whether earnings of a plan may be recorded, and by which terms.
@@ -50,18 +47,21 @@ func (c *Client) Recording(ctx context.Context, plans []string) []Recordable {
 	if len(missing) == 0 {
 		return answers
 	}
-	asked := make(map[string]ledger.PlanTerms, len(missing))
+	found := make(map[string]Recordable, len(missing))
 	var names []string
 	for _, i := range missing {
-		if _, twice := asked[plans[i]]; !twice {
-			asked[plans[i]] = ledger.PlanTerms{}
+		if _, twice := found[plans[i]]; !twice {
+			found[plans[i]] = Recordable{}
 			names = append(names, plans[i])
 		}
 	}
-	err := c.ask(ctx, names, asked)
-	found := make(map[string]Recordable, len(names))
-	for _, plan := range names {
-		found[plan] = c.recordable(asked[plan], err)
+	asked, err := c.ask(ctx, names)
+	for i, plan := range names {
+		if i >= len(asked) {
+			found[plan] = Recordable{Err: err}
+			continue
+		}
+		found[plan] = recordable(asked[i])
 		if terms := found[plan].Terms; terms != nil && terms.Submitted {
 			c.recording.Add(terms.Plan, memory{terms: terms, until: now.Add(fresh)})
 		}
@@ -72,14 +72,10 @@ func (c *Client) Recording(ctx context.Context, plans []string) []Recordable {
 	return answers
 }
 
-// recordable is what an answer of plansvc is to recording. Outage is the error
-// that the call for it ended with; what was answered before that stands.
-func (c *Client) recordable(answer ledger.PlanTerms, outage error) Recordable {
-	switch {
-	case answer.Err != nil:
+// recordable is what an answer of plansvc is to recording.
+func recordable(answer ledger.PlanTerms) Recordable {
+	if answer.Err != nil {
 		return Recordable{Err: answer.Err}
-	case answer.Terms.Plan == "":
-		return Recordable{Err: outage}
 	}
 	terms := answer.Terms
 	// Whoever pays by these pays nothing.
@@ -87,26 +83,29 @@ func (c *Client) recordable(answer ledger.PlanTerms, outage error) Recordable {
 	return Recordable{Terms: &terms}
 }
 
-// ask puts into answers what plansvc says now of each of the plans.
-func (c *Client) ask(ctx context.Context, plans []string, answers map[string]ledger.PlanTerms) error {
-	for len(plans) > 0 {
-		part := plans[:min(len(plans), callSize)]
-		plans = plans[len(part):]
+// ask returns what plansvc says now of each of the plans, in their order; where it fails, what was answered before that.
+func (c *Client) ask(ctx context.Context, plans []string) ([]ledger.PlanTerms, error) {
+	answers := make([]ledger.PlanTerms, 0, len(plans))
+	for part := range slices.Chunk(plans, callSize) {
 		response, err := call(ctx, func(ctx context.Context) (*planv1.BatchGetPlanTermsResponse, error) {
 			return c.plansvc.BatchGetPlanTerms(ctx, &planv1.BatchGetPlanTermsRequest{Plans: part})
 		})
 		if err != nil {
-			return err
+			return answers, err
 		}
-		for _, wire := range response.GetPlanTerms() {
-			answers[wire.GetPlan()] = c.answer(wire)
-		}
+		wires := response.GetPlanTerms() // in the order of the request, without those that do not exist
 		for _, plan := range part {
-			if answer := answers[plan]; answer.Terms.Plan == "" && answer.Err == nil {
-				answer.Err = fault.New(fault.NotFound, "PLAN_NOT_FOUND", "there is no plan %s", plan).With("plan", plan)
-				answers[plan] = answer
+			if len(wires) > 0 && wires[0].GetPlan() == plan {
+				answers = append(answers, c.answer(wires[0]))
+				wires = wires[1:]
+			} else {
+				answers = append(answers, ledger.PlanTerms{Err: fault.New(fault.NotFound, "PLAN_NOT_FOUND", "there is no plan %s", plan).With("plan", plan)})
 			}
 		}
+		if len(wires) > 0 {
+			err := fault.New(fault.Unavailable, "PLANSVC_UNAVAILABLE", "plansvc answers about %s, which was not asked for there", wires[0].GetPlan())
+			return answers[:len(answers)-len(part)], err
+		}
 	}
-	return nil
+	return answers, nil
 }
