@@ -42,6 +42,12 @@
 //   - No stored value, however damaged, ends the process: it is an error that names
 //     its key.
 //
+// Earnings come by [Ledger.RecordOne] singly, and by [Ledger.Record] or
+// [Ledger.Put] in batches. They stand in a [Line], which takes those that wait as
+// one group; a group is divided into the shares of its partitions, each share is
+// decided on by a recording, and several shares are one commit where the store can
+// do that.
+//
 // Recording and paying do not wait for each other. What is recorded while a
 // run works on the plan counts for its payout or for the next one.
 package ledger

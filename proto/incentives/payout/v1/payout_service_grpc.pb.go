@@ -63,8 +63,9 @@ type PayoutServiceClient interface {
 	// Records up to 5,000 earnings of any plans. Each has an outcome of its own, in
 	// the order of the request: a bad one never takes a good one with it (rule E3).
 	// The call fails as a whole only where no earning was looked at (an empty or
-	// oversized batch), or where the service cannot know what is stored: then all of
-	// them may be sent again (rule E2).
+	// oversized batch), where more waits than can be recorded now (RECORDING_BUSY), or
+	// where the service cannot know what is stored: then all of them may be sent
+	// again (rule E2).
 	BatchRecordEarnings(ctx context.Context, in *BatchRecordEarningsRequest, opts ...grpc.CallOption) (*BatchRecordEarningsResponse, error)
 	// Records batches of earnings over one stream. Each request is answered with
 	// one response, in order, when its earnings are on stable storage. Requests that
@@ -324,8 +325,9 @@ type PayoutServiceServer interface {
 	// Records up to 5,000 earnings of any plans. Each has an outcome of its own, in
 	// the order of the request: a bad one never takes a good one with it (rule E3).
 	// The call fails as a whole only where no earning was looked at (an empty or
-	// oversized batch), or where the service cannot know what is stored: then all of
-	// them may be sent again (rule E2).
+	// oversized batch), where more waits than can be recorded now (RECORDING_BUSY), or
+	// where the service cannot know what is stored: then all of them may be sent
+	// again (rule E2).
 	BatchRecordEarnings(context.Context, *BatchRecordEarningsRequest) (*BatchRecordEarningsResponse, error)
 	// Records batches of earnings over one stream. Each request is answered with
 	// one response, in order, when its earnings are on stable storage. Requests that
