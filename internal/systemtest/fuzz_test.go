@@ -150,13 +150,29 @@ var drafts = []call{
 	{method: "CreateActivity", request: `{"parent": "partners/contoso/plans/azure.mdf.fy26/campaigns/draft", "activityId": "draft", "activity": {"displayName": "A", ` + planned + `}}`},
 	{method: "ReopenPlan", request: `{"name": "partners/contoso/plans/azure.mdf.fy26"}`},
 	{method: "GetPlan", request: `{"name": "partners/contoso/plans/azure.mdf.fy26"}`},
+	// One that waits for its reviewer, a limit that does, and a partner who has no plan yet.
+	{method: "CreatePlan", request: `{"parent": "partners/fabrikam", "plan": ` + coop + `}`},
+	{method: "CreateCampaign", request: `{"parent": "` + reviewed + `", "campaignId": "draft", "campaign": {"displayName": "C", ` + long + `}}`},
+	{method: "CreateActivity", request: `{"parent": "` + reviewed + `/campaigns/draft", "activityId": "draft", "activity": {"displayName": "A", ` + planned + `}}`},
+	{method: "ReopenPlan", request: `{"name": "` + reviewed + `"}`},
+	{method: "GetPlan", request: `{"name": "` + reviewed + `"}`},
+	{method: "SubmitPlan", request: `{"name": "` + reviewed + `", "etag": "$ETAG"}`},
+	{method: "StartReview", request: `{"name": "` + reviewed + `"}`},
+	{method: "CreateLimitChange", request: `{"parent": "` + plansOf + `", "limitChange": {"newLimit": {"currencyCode": "USD", "units": "20000"}}}`},
+	{method: "CreateEnrollment", request: `{"parent": "partners/newcomer", "enrollmentId": "azure", "enrollment": {}}`},
+	{method: "DeletePlan", request: `{"name": "partners/newcomer/plans/azure.coop.fy26"}`},
+	{method: "DeletePlan", request: `{"name": "partners/newcomer/plans/azure.mdf.fy26"}`},
 }
+
+// reviewed is a plan that is sent to its reviewer again and again.
+const reviewed = "partners/fabrikam/plans/azure.coop.fy26"
 
 // restore makes the drafts, as far as they are not there.
 func (s *subject) restore(t testing.TB, methods map[string]protoreflect.MethodDescriptor) {
 	t.Helper()
 	for _, c := range drafts {
-		if answer, err := s.send(methods[c.method], []any{s.read(t, methods[c.method], c.request)}); err == nil {
+		request := strings.ReplaceAll(c.request, "$ETAG", s.known.etags[reviewed])
+		if answer, err := s.send(methods[c.method], []any{s.read(t, methods[c.method], request)}); err == nil {
 			s.note(answer)
 		}
 	}

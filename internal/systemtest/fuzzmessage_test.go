@@ -87,11 +87,15 @@ func (g generator) odd(times int) bool {
 type known struct {
 	etags  map[string]string // by the name of what they are of
 	tokens []string
+	change string // the name of the newest limit change: its id is the server's
 }
 
 func (k *known) learn(name, etag, token string) {
 	if etag != "" {
 		k.etags[name] = etag
+	}
+	if strings.Contains(name, "/limitChanges/") {
+		k.change = name
 	}
 	if token != "" {
 		const enough = 8
@@ -109,7 +113,7 @@ var goodWords = []string{
 	plansOf + "/earnings/x", plansOf + "/earnings/inv:1%2F?x#y", plansOf + "/statements/2026-04", plansOf + "/payouts/2026-05-15",
 	"partners/contoso/plans/azure.mdf.fy26/limitChanges/change", plansOf + "/limitChanges/change", plansOf + "/earnings/new",
 	"programs/azure", "programs/direct", "programs/azure/payoutRuns/2026-05-15", "programs/azure/payoutRuns/2026-04-15",
-	"partners/contoso", "partners/fabrikam", "partners/-", "partners/contoso/enrollments/azure", "partners/fabrikam/enrollments/azure",
+	"partners/contoso", "partners/fabrikam", "partners/newcomer", "partners/-", "partners/contoso/enrollments/azure", "partners/fabrikam/enrollments/azure",
 	"azure", "coop", "mdf", "fy26", "fy25", "webinar", "spring", "draft", "change", "new", "2026-05-15", "2026-04-15", "2026-05", "x",
 	"US", "JP", "USD", "JPY", "America/Los_Angeles", "ana@contoso.com", "contoso.com",
 }
@@ -306,7 +310,11 @@ func (g generator) words(field protoreflect.FieldDescriptor) string {
 		return pick(g.dice, []string{bad, word[:at] + bad + word[at:], word})
 	}
 	if fitting := fitting(field); len(fitting) > 0 {
-		return pick(g.dice, fitting)
+		word := pick(g.dice, fitting)
+		if strings.Contains(word, "/limitChanges/") && !g.odd(4) {
+			return g.change
+		}
+		return word
 	}
 	return pick(g.dice, []string{"More.", "Spring", "wire-1"})
 }
