@@ -62,7 +62,7 @@ func (g *Guard) Tap(ctx context.Context, method string) (context.Context, error)
 	who, err := g.identify(ctx, false)
 	switch {
 	case err == nil:
-		return context.WithValue(ctx, callerKey{}, who), nil
+		return WithCaller(ctx, who), nil
 	case IsOpen(method):
 		leave, ok := g.strangers.Take(Source(ctx))
 		if !ok {
@@ -74,6 +74,11 @@ func (g *Guard) Tap(ctx context.Context, method string) (context.Context, error)
 		return ctx, nil
 	}
 	return nil, err
+}
+
+// WithCaller is the context of a call that somebody makes.
+func WithCaller(ctx context.Context, who Principal) context.Context {
+	return context.WithValue(ctx, callerKey{}, who)
 }
 
 // Caller returns who makes a call; ok is false where nobody has looked, or Tap could not tell.
@@ -111,15 +116,11 @@ func (g *Guard) enter(ctx context.Context, method string, request any) (admitted
 		if who, err = g.identify(ctx, true); err != nil {
 			return nil, nil, err
 		}
-		ctx = context.WithValue(ctx, callerKey{}, who)
+		ctx = WithCaller(ctx, who)
 	}
 	release = func() {}
-	if g.limit != nil && !who.Local && !who.Internal {
-		name := who.ID
-		if who.Certificate {
-			name = "certificate " + name
-		}
-		if release, err = g.limit(ctx, name); err != nil {
+	if key := who.Key(); g.limit != nil && key != "" {
+		if release, err = g.limit(ctx, key); err != nil {
 			return nil, nil, err
 		}
 	}

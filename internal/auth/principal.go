@@ -25,6 +25,19 @@ type Principal struct {
 // local is the principal of a service that knows no identities.
 func local() Principal { return Principal{ID: "local", Local: true} }
 
+// Key tells callers apart: a token's subject may be the same word as a certificate's name. It is "" for those that are not limited in
+// how much they call.
+func (p Principal) Key() string {
+	switch {
+	case p.Local || p.Internal || p.ID == "":
+		return ""
+	case p.Certificate:
+		return "certificate:" + p.ID
+	default:
+		return "token:" + p.ID
+	}
+}
+
 // An Access is what a call was admitted as.
 type Access struct {
 	Principal

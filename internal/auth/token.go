@@ -209,7 +209,9 @@ func (i *issuer) principal(ctx context.Context, token string, mayWait bool) (Pri
 		}
 		reason := err.Error()
 		i.log.DebugContext(ctx, "a token was refused", "reason", reason[:min(len(reason), longestReason)])
-		return Principal{}, unknown()
+		refusal := unknown()
+		refusal.Cause = causeOf(err, progress.forged)
+		return Principal{}, refusal
 	}
 	who, err := i.holder(idToken)
 	if err != nil {
@@ -217,6 +219,23 @@ func (i *issuer) principal(ctx context.Context, token string, mayWait bool) (Pri
 	}
 	i.verified.Add(hash, verified{who: who, expires: idToken.Expiry, generation: progress.generation})
 	return who, nil
+}
+
+// causeOf says in a word why a token is refused, so that an operator can tell an attack from a session that ran out.
+func causeOf(err error, forged bool) string {
+	text := err.Error() // the library has no kinds for these
+	expired, _ := errors.AsType[*oidc.TokenExpiredError](err)
+	switch {
+	case forged:
+		return "TOKEN_FORGED"
+	case expired != nil:
+		return "TOKEN_EXPIRED"
+	case strings.Contains(text, "expected audience"):
+		return "TOKEN_OF_OTHER_AUDIENCE"
+	case strings.Contains(text, "different provider"):
+		return "TOKEN_OF_OTHER_ISSUER"
+	}
+	return "TOKEN_INVALID" // unsigned, malformed, or by a key that is not the issuer's
 }
 
 // holder returns who a token that has been verified was issued to.

@@ -111,6 +111,10 @@ func TestBadTokens(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	causes := map[string]string{
+		"expired": "TOKEN_EXPIRED", "of another audience": "TOKEN_OF_OTHER_AUDIENCE", "of another issuer, by its name": "TOKEN_OF_OTHER_ISSUER",
+		"of another issuer, in this name": "TOKEN_INVALID", "changed after it was signed": "TOKEN_FORGED", "unsigned": "TOKEN_INVALID",
+	}
 	for what, token := range map[string]string{
 		"expired":                            p.Token(t, now, authtest.Claims{"exp": now.Add(-time.Minute).Unix()}),
 		"not valid yet":                      p.Token(t, now, authtest.Claims{"nbf": now.Add(time.Hour).Unix()}),
@@ -130,6 +134,14 @@ func TestBadTokens(t *testing.T) {
 		"the internal one, and more":         "between-us-",
 	} {
 		s.wantReason(t, "a token "+what, "UNAUTHENTICATED", "Bearer "+token)
+		want, ok := causes[what]
+		if !ok {
+			continue
+		}
+		_, err := s.identify(with("Bearer "+token), true)
+		if refusal, _ := errors.AsType[*fault.Error](err); refusal == nil || refusal.Cause != want {
+			t.Errorf("a token %s: cause %q, want %s for the log", what, refusal.Cause, want)
+		}
 	}
 	s.wantReason(t, "no credentials", "UNAUTHENTICATED")
 	s.wantReason(t, "a token twice", "UNAUTHENTICATED", "Bearer "+good, "Bearer "+good)

@@ -42,6 +42,8 @@ type Error struct {
 	Details map[string]string
 	// RetryAfter is when the same may be asked again, where that is known.
 	RetryAfter time.Duration
+	// Cause is a word for the log that no caller is told.
+	Cause string
 }
 
 // Error returns the message.

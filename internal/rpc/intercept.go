@@ -2,6 +2,7 @@ package rpc
 
 import (
 	"context"
+	"errors"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
@@ -28,8 +29,8 @@ func (s *Server) answer(ctx context.Context, method string, err error) error {
 	st, hidden := Status(err)
 	if hidden {
 		s.tellFailure(ctx, method, st.Code(), err)
-	} else if kind := fault.KindOf(err); kind != 0 && kind != fault.Unavailable {
-		s.tell(ctx, method, kind, fault.ReasonOf(err))
+	} else {
+		s.tell(ctx, method, err)
 	}
 	return st.Err()
 }
@@ -39,7 +40,7 @@ func (s *Server) answer(ctx context.Context, method string, err error) error {
 func (s *Server) tellFailure(ctx context.Context, method string, code codes.Code, err error) {
 	about := []any{"method", method, "code", code.String(), "error", err}
 	if code == codes.Unavailable {
-		since, due := s.refusals.due(Refusal{Call: method, Reason: code.String()})
+		since, due := s.failures.due(Refusal{Call: method, Reason: code.String()})
 		if !due {
 			return
 		}
@@ -49,9 +50,15 @@ func (s *Server) tellFailure(ctx context.Context, method string, code codes.Code
 }
 
 // tell logs a refusal.
-func (s *Server) tell(ctx context.Context, method string, kind fault.Kind, reason string) {
+func (s *Server) tell(ctx context.Context, method string, err error) {
+	refusal, ok := errors.AsType[*fault.Error](err)
+	if !ok {
+		return
+	}
 	who, _ := auth.Caller(ctx)
-	s.refusals.Tell(ctx, kind, Refusal{Source: auth.Source(ctx), Caller: who.ID, Call: s.known(method), Reason: reason})
+	s.refusals.Tell(ctx, refusal.Kind, Refusal{
+		Source: auth.Source(ctx), Caller: who.ID, Call: s.known(method), Reason: refusal.Reason, Cause: refusal.Cause,
+	})
 }
 
 // known is a method's name, if the server has it: others' names are what a stranger made up.
@@ -68,12 +75,17 @@ func (s *Server) unary(ctx context.Context, request any, info *grpc.UnaryServerI
 	defer cancel()
 	response, err = func() (response any, err error) {
 		defer fault.Recovered(&err, "the call")
-		if err := checkSize(request); err != nil {
-			return nil, err
-		}
 		return handle(ctx, request)
 	}()
 	return response, s.answer(ctx, info.FullMethod, err)
+}
+
+// checked refuses messages that are too large. It stands behind the guard, so that they count as calls of who sends them.
+func checked(ctx context.Context, request any, _ *grpc.UnaryServerInfo, handle grpc.UnaryHandler) (any, error) {
+	if err := checkSize(request); err != nil {
+		return nil, err
+	}
+	return handle(ctx, request)
 }
 
 func (s *Server) stream(server any, stream grpc.ServerStream, info *grpc.StreamServerInfo, handle grpc.StreamHandler) error {

@@ -66,6 +66,9 @@ func (w *waited) end() {
 	w.cancel(errSlow)
 }
 
+// errTooSlow is what is logged of who takes too long with a message.
+var errTooSlow = fault.New(fault.Limit, "CLIENT_TOO_SLOW", "its message does not come")
+
 // tap begins each call: it is refused here if its caller is not known, and ends if its message does not come.
 func (s *Server) tap(ctx context.Context, info *tap.Info) (context.Context, error) {
 	method := info.FullMethodName
@@ -73,7 +76,7 @@ func (s *Server) tap(ctx context.Context, info *tap.Info) (context.Context, erro
 	if err != nil {
 		return nil, s.answer(ctx, method, err)
 	}
-	w := &waited{refuse: func() { s.tell(known, method, fault.Limit, "CLIENT_TOO_SLOW") }}
+	w := &waited{refuse: func() { s.tell(known, method, errTooSlow) }}
 	w.Context, w.cancel = context.WithCancelCause(known)
 	w.first = after(requestPatience, w.end)
 	w.forget = context.AfterFunc(ctx, func() { w.first.Stop() }) // a call that is given up is not held on to until then

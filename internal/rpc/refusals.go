@@ -28,6 +28,7 @@ type Refusal struct {
 	Caller string // who made them, "" where that is not known
 	Call   string // the method, or the HTTP method and path as the API has it; never the caller's own words
 	Reason string
+	Cause  string // what the caller is not told, "" where there is no more than the reason
 }
 
 // Refusals log refused calls: the first of a kind, and when the next comes a minute later or more, how many there were since.
@@ -63,7 +64,7 @@ func (r *Refusals) Tell(ctx context.Context, kind fault.Kind, refused Refusal, m
 		level = slog.LevelWarn
 	}
 	if since, ok := r.due(refused); ok {
-		about := []any{"call", refused.Call, "reason", refused.Reason, "caller", refused.Caller, "from", refused.Source, "more", since}
+		about := []any{"call", refused.Call, "reason", refused.Reason, "cause", refused.Cause, "caller", refused.Caller, "from", refused.Source, "more", since}
 		r.log.Log(ctx, level, "a call was refused", append(about, more...)...)
 	}
 }
@@ -79,9 +80,11 @@ func (r *Refusals) due(refused Refusal) (since int, ok bool) {
 		return 0, false
 	}
 	if !r.pace.AllowN(now, 1) {
-		if ok {
-			last.since++
+		if !ok {
+			last = &told{}
+			r.known.Add(refused, last)
 		}
+		last.since++
 		return 0, false
 	}
 	r.known.Add(refused, &told{at: now})

@@ -56,6 +56,7 @@ type Server struct {
 	Log      *slog.Logger
 
 	refusals *Refusals
+	failures *Refusals       // apart, so that strangers can't keep them out of the log
 	methods  map[string]bool // by their full names
 }
 
@@ -78,10 +79,10 @@ func Draining() error {
 // when nothing is in flight any more: after the deadline all that is left is cut
 // off, and its handlers have to notice by their contexts.
 func (s *Server) Serve(ctx context.Context) error {
-	s.refusals = NewRefusals(s.Log)
+	s.refusals, s.failures = NewRefusals(s.Log), NewRefusals(s.Log)
 	options := []grpc.ServerOption{
 		grpc.InTapHandle(s.tap),
-		grpc.ChainUnaryInterceptor(s.unary, s.Guard.Unary),
+		grpc.ChainUnaryInterceptor(s.unary, s.Guard.Unary, checked),
 		grpc.ChainStreamInterceptor(s.stream, s.Guard.Stream),
 		grpc.ForceServerCodecV2(newCodec()),
 		grpc.MaxRecvMsgSize(hardMessageLimit),

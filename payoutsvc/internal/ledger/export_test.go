@@ -33,3 +33,18 @@ func (l *Line) joined() int {
 	defer l.mu.Unlock()
 	return l.waiting
 }
+
+// Turns are the places of callers in line, in the order of their turns.
+func Turns(callers ...string) (order []int) {
+	at := map[*Place]int{}
+	var places []*Place
+	for i, caller := range callers {
+		p := &Place{caller: caller}
+		at[p] = i
+		places = append(places, p)
+	}
+	for _, p := range byTurns(places) {
+		order = append(order, at[p])
+	}
+	return order
+}

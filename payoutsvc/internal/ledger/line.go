@@ -2,9 +2,11 @@ package ledger
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
+	"github.com/incentives-dev/incentives/internal/auth"
 	"github.com/incentives-dev/incentives/internal/fault"
 	"github.com/incentives-dev/incentives/internal/store"
 )
@@ -16,19 +18,22 @@ type Line struct {
 	atOnce int // groups that are recorded at once: the fewer, the larger, and each earning costs less
 	most   int // earnings in a group, unless it is one batch
 	room   int // earnings that may wait, also those of callers that have gone; there may be one batch more
+	own    int // of these, those of one caller
 	// patience is how long a group keeps others waiting; 0 is for ever.
 	patience time.Duration
 
 	mu      sync.Mutex
-	places  []*Place // that wait, the first first
-	waiting int      // earnings in them
-	working int      // how many goroutines take groups
-	slow    int      // groups that they wait for no more
+	places  []*Place       // that wait, the first first
+	waiting int            // earnings in them
+	waits   map[string]int // earnings in them, by caller
+	working int            // how many goroutines take groups
+	slow    int            // groups that they wait for no more
 }
 
 // A Place is where a batch stands in a Line. That of no entries is done.
 type Place struct {
 	ctx      context.Context
+	caller   string // "" is nobody in particular
 	now      time.Time
 	entries  []Entry
 	after    *Place        // nil, or the one that it must not overtake
@@ -46,8 +51,9 @@ type group struct {
 const (
 	// LargestBatch is how many earnings a batch may hold, and those that are recorded together.
 	LargestBatch = 5000
-	// waitingRoom bounds what callers have waiting: all batches that streams may have read, or as many of others.
+	// waitingRoom bounds what callers have waiting: all batches that streams may have read, or as many of others; ownRoom what one has.
 	waitingRoom = 32 * LargestBatch
+	ownRoom     = 20 * LargestBatch
 	// Of single earnings so many are worth a group of their own.
 	largestSingles = 256
 	singlesRoom    = 4096
@@ -62,9 +68,9 @@ const (
 func (l *Ledger) lines() {
 	// Two, so that one works while the other waits for the disk. They need no patience: a store that makes many commits as one is out
 	// as a whole.
-	l.single = Line{record: l.recordAll, atOnce: 2, most: largestSingles, room: singlesRoom}
+	l.single = Line{record: l.recordAll, atOnce: 2, most: largestSingles, room: singlesRoom, own: singlesRoom}
 	// One, since what comes after it must not overtake it; its work is spread over the processors.
-	l.batches = Line{record: l.recordAll, atOnce: 1, most: LargestBatch, room: waitingRoom}
+	l.batches = Line{record: l.recordAll, atOnce: 1, most: LargestBatch, room: waitingRoom, own: ownRoom}
 	_, l.together = l.db.(store.AllCommitter)
 	if !l.together {
 		l.batches.patience = patience
@@ -82,16 +88,46 @@ func (l *Line) put(p *Place) *Place {
 	if len(p.entries) == 0 {
 		return p
 	}
+	who, _ := auth.Caller(p.ctx)
+	p.caller = who.Key()
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.waiting >= l.room {
-		p.outcomes = failed(p.entries, fault.New(fault.Unavailable, "RECORDING_BUSY", "%d earnings wait to be recorded: send it again later", l.waiting))
+	if own := l.waits[p.caller]; l.waiting >= l.room || p.caller != "" && own >= l.own {
+		busy := fault.New(fault.Unavailable, "RECORDING_BUSY", "%d earnings wait, of which %d are of this caller: send it again later", l.waiting, own)
+		p.outcomes = failed(p.entries, busy)
 		return p
 	}
 	p.done = make(chan struct{})
-	l.places, l.waiting = append(l.places, p), l.waiting+len(p.entries)
+	l.places = append(l.places, p)
+	l.wait(p, len(p.entries))
 	l.wake()
 	return p
+}
+
+// wait takes note that so many more earnings of a place wait. The line is locked.
+func (l *Line) wait(p *Place, n int) {
+	l.waiting += n
+	if l.waits == nil {
+		l.waits = map[string]int{}
+	}
+	l.waits[p.caller] += n
+	if l.waits[p.caller] == 0 {
+		delete(l.waits, p.caller)
+	}
+}
+
+// byTurns orders places so that each caller has its turn: who has sent much does not stand before the others with all of it.
+func byTurns(places []*Place) []*Place {
+	turns := map[string]int{}
+	turn := make(map[*Place]int, len(places))
+	for _, p := range places {
+		turn[p] = turns[p.caller]
+		turns[p.caller]++
+	}
+	if len(turns) > 1 {
+		slices.SortStableFunc(places, func(a, b *Place) int { return turn[a] - turn[b] })
+	}
+	return places
 }
 
 // failed are the outcomes of entries of which none is recorded.
@@ -199,9 +235,10 @@ func (l *Line) leave(finished <-chan struct{}) bool {
 // as few with it as possible. The line is locked.
 func (l *Line) take() *group {
 	g := &group{}
-	kept := l.places[:0]
+	places := byTurns(l.places)
+	kept := places[:0]
 	full := false
-	for _, p := range l.places {
+	for _, p := range places {
 		full = full || g.size > 0 && (l.slow > 0 || g.size+len(p.entries) > l.most)
 		if full || !p.mayJoin(g) {
 			kept = append(kept, p)
@@ -209,9 +246,10 @@ func (l *Line) take() *group {
 		}
 		p.group, p.after = g, nil // it need not be kept
 		g.places, g.size = append(g.places, p), g.size+len(p.entries)
+		l.wait(p, -len(p.entries))
 	}
-	clear(l.places[len(kept):])
-	l.places, l.waiting = kept, l.waiting-g.size
+	clear(places[len(kept):])
+	l.places = kept
 	if len(g.places) == 0 {
 		return nil
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"slices"
+	"time"
 
 	"google.golang.org/grpc"
 
@@ -68,19 +69,26 @@ func (s *Service) enterStream(ctx context.Context) (leave func(), err error) {
 	leave = func() { s.streams.Add(-1) }
 	if s.streams.Add(1) > maxStreams {
 		leave()
-		return nil, fault.New(fault.Limit, "TOO_MANY_STREAMS", "%d streams are open, which is as many as are taken: send on fewer, or later", maxStreams)
+		return nil, tooManyStreams("%d streams are open, which is as many as are taken: send on fewer, or later", maxStreams)
 	}
 	s.places.Do(func() { s.streamsOf = limit.NewPlaces(maxOfCaller) })
 	who, _ := auth.Caller(ctx)
-	if who.Local || who.Internal {
+	key := who.Key()
+	if key == "" {
 		return leave, nil
 	}
-	leaveOwn, ok := s.streamsOf.Take(who.ID)
+	leaveOwn, ok := s.streamsOf.Take(key)
 	if !ok {
 		leave()
-		return nil, fault.New(fault.Limit, "TOO_MANY_STREAMS", "%d streams of this caller are open, as many as it may have: send on fewer", maxOfCaller)
+		return nil, tooManyStreams("%d streams of this caller are open, as many as it may have: send on fewer", maxOfCaller)
 	}
 	return func() { leaveOwn(); leave() }, nil
+}
+
+func tooManyStreams(format string, most int) error {
+	e := fault.New(fault.Limit, "TOO_MANY_STREAMS", format, most)
+	e.RetryAfter = time.Second
+	return e
 }
 
 // A flow is what a stream has in its service.

@@ -1,0 +1,71 @@
+package ledger_test
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"testing"
+
+	"github.com/incentives-dev/incentives/internal/auth"
+	"github.com/incentives-dev/incentives/internal/fault"
+	"github.com/incentives-dev/incentives/internal/store"
+	"github.com/incentives-dev/incentives/payoutsvc/internal/ledger"
+)
+
+// Who has sent much has its turn after those who have sent little, and can't fill the line. A certificate and a token of one name are two.
+func TestCallersTakeTurns(t *testing.T) {
+	onEach(t, func(t *testing.T, db store.DB) {
+		b := newBusyLine(t, db)
+		as := func(id string, certificate bool) context.Context {
+			return auth.WithCaller(t.Context(), auth.Principal{ID: id, Certificate: certificate})
+		}
+		plan := b.plan("contoso", 100_00)
+		much := slices.Repeat([]ledger.Entry{b.entry(plan, "same", "2026-04", 1_00)}, 4000)
+		var greedy []*ledger.Place
+		for range 40 {
+			greedy = append(greedy, b.ledger.Put(as("greedy", false), b.now, much, nil))
+		}
+		refused := 0
+		for _, place := range greedy {
+			if fault.ReasonOf(firstError(place)) == "RECORDING_BUSY" {
+				refused++
+			}
+		}
+		if refused != 15 { // 25 of 4,000 are 100,000
+			t.Errorf("%d of 40 batches of one caller were refused, want 15", refused)
+		}
+		var others []*ledger.Place
+		for i, ctx := range []context.Context{as("modest", false), as("greedy", true), t.Context()} {
+			others = append(others, b.ledger.Put(ctx, b.now, []ledger.Entry{b.entry(plan, fmt.Sprint("e", i), "2026-04", 1_00)}, nil))
+		}
+		close(b.letGo)
+		b.waiting.Wait()
+		for i, place := range others {
+			<-place.Done()
+			if err := firstError(place); err != nil {
+				t.Errorf("caller %d, beside one who fills the line: %v", i, err)
+			}
+		}
+		for _, place := range greedy {
+			<-place.Done()
+		}
+		b.wantEarned("each once", plan, "2026-04", 4_00)
+	})
+}
+
+// Each caller's first comes before anybody's second, and its own stay in their order.
+func TestTurns(t *testing.T) {
+	if got, want := ledger.Turns("a", "a", "b", "a", "", "b", "c"), []int{0, 2, 4, 6, 1, 5, 3}; !slices.Equal(got, want) {
+		t.Errorf("turns %v, want %v", got, want)
+	}
+}
+
+// firstError is that of a place's first entry, nil while there are no outcomes.
+func firstError(place *ledger.Place) error {
+	select {
+	case <-place.Done():
+		return place.Outcomes()[0].Err
+	default:
+		return nil
+	}
+}
