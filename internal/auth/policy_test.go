@@ -247,3 +247,20 @@ func TestNoPolicy(t *testing.T) {
 		t.Errorf("a server that is open to all: %v", err)
 	}
 }
+
+// Who is counted as one caller.
+func TestKey(t *testing.T) {
+	for want, who := range map[string]Principal{
+		"token:erp":       {ID: "erp"},
+		"certificate:erp": {ID: "erp", Certificate: true},
+	} {
+		if got := who.Key(); got != want {
+			t.Errorf("%+v is %q, want %q", who, got, want)
+		}
+	}
+	for _, who := range []Principal{{}, local(), {ID: "internal", Internal: true}} {
+		if got := who.Key(); got != "" {
+			t.Errorf("%+v is %q, want nobody who is counted", who, got)
+		}
+	}
+}

@@ -4,7 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 
@@ -141,5 +144,34 @@ func TestPlaces(t *testing.T) {
 	}
 	if _, ok := p.Take("a"); ok {
 		t.Error("a place that was left is taken twice")
+	}
+}
+
+// Calls that wait for a Redis that hangs wait once, and not one after the other.
+func TestRedisHangs(t *testing.T) {
+	t.Parallel()
+	silent, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer silent.Close()
+	client := redis.NewClient(&redis.Options{Addr: silent.Addr().String(), MaxRetries: -1, ContextTimeoutEnabled: true})
+	defer client.Close()
+	l := New(Settings{RateLimit: 1000}, inRedis{client}, quiet())
+	began := time.Now()
+	var calls sync.WaitGroup
+	for range 50 {
+		calls.Go(func() {
+			release, err := l.Take(t.Context(), "ann")
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			release()
+		})
+	}
+	calls.Wait()
+	if took := time.Since(began); took > 10*sharedPatience {
+		t.Errorf("50 calls at once took %s, want about %s", took, sharedPatience)
 	}
 }

@@ -208,3 +208,20 @@ func TestOutageIsLoggedOnceAMinute(t *testing.T) {
 		}
 	})
 }
+
+// What the server does not have is refused as gRPC does, before anything is read, and is in the log without the caller's own words.
+func TestUnknownMethods(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := start(t, echoing())
+		for _, method := range []string{"/test.Service/Nope", "/nope.Service/Call", "/test.Service/"} {
+			for range 50 {
+				if err := server.conn.Invoke(t.Context(), method, wrapperspb.Bytes(nil), wrapperspb.Bytes(nil)); status.Code(err) != codes.Unimplemented {
+					t.Fatalf("%s: %v, want UNIMPLEMENTED", method, err)
+				}
+			}
+		}
+		if lines := server.log.Lines("METHOD_UNKNOWN"); len(lines) != 1 || !strings.Contains(lines[0], "call=unknown") {
+			t.Errorf("logged %q, want one line", lines)
+		}
+	})
+}

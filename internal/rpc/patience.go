@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 	"google.golang.org/grpc/tap"
 
 	"github.com/incentives-dev/incentives/internal/fault"
@@ -69,12 +71,19 @@ func (w *waited) end() {
 // errTooSlow is what is logged of who takes too long with a message.
 var errTooSlow = fault.New(fault.Limit, "CLIENT_TOO_SLOW", "its message does not come")
 
+// errNoMethod is what a call is refused with that the server does not have.
+var errNoMethod = fault.New(fault.Invalid, "METHOD_UNKNOWN", "there is no such method")
+
 // tap begins each call: it is refused here if its caller is not known, and ends if its message does not come.
 func (s *Server) tap(ctx context.Context, info *tap.Info) (context.Context, error) {
 	method := info.FullMethodName
 	known, err := s.Guard.Tap(ctx, method)
 	if err != nil {
 		return nil, s.answer(ctx, method, err)
+	}
+	if !s.methods[method] { // gRPC would say so itself, without a word in the log
+		s.tell(known, method, errNoMethod)
+		return nil, status.Error(codes.Unimplemented, errNoMethod.Message)
 	}
 	w := &waited{refuse: func() { s.tell(known, method, errTooSlow) }}
 	w.Context, w.cancel = context.WithCancelCause(known)

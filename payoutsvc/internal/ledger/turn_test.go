@@ -5,10 +5,12 @@ import (
 	"fmt"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/incentives-dev/incentives/internal/auth"
 	"github.com/incentives-dev/incentives/internal/fault"
 	"github.com/incentives-dev/incentives/internal/store"
+	"github.com/incentives-dev/incentives/internal/store/redistest"
 	"github.com/incentives-dev/incentives/payoutsvc/internal/ledger"
 )
 
@@ -50,6 +52,49 @@ func TestCallersTakeTurns(t *testing.T) {
 			<-place.Done()
 		}
 		b.wantEarned("each once", plan, "2026-04", 4_00)
+	})
+}
+
+// While a partition is out, so many groups wait for it, and no more: the next has everybody wait.
+func TestSlowGroupsAreBounded(t *testing.T) {
+	onEach(t, func(t *testing.T, db store.DB) {
+		w := newWorld(t, db, "azure")
+		out, letGo := store.PartitionOf("contoso", db.Partitions()), make(chan struct{})
+		w.ledger = ledger.New(&tap{DB: db, through: func(c call) error {
+			if c.operation == commit && c.partition == out {
+				<-letGo
+			}
+			return c.do()
+		}})
+		patience := w.ledger.Hurry()
+		plan, elsewhere := w.plan("contoso", 100_00), "fabrikam"
+		for store.PartitionOf(elsewhere, db.Partitions()) == out {
+			elsewhere += "x"
+		}
+		const most = 32
+		var places []*ledger.Place
+		for i := range most + 1 {
+			places = append(places, w.ledger.Put(t.Context(), w.now, []ledger.Entry{w.entry(plan, fmt.Sprint("e", i), "2026-04", 1_00)}, nil))
+			redistest.Await(t, "nobody waits for it", func(context.Context) error {
+				if slow := w.ledger.Slow(); slow != min(i+1, most) {
+					return fmt.Errorf("%d are slow", slow)
+				}
+				return nil
+			})
+		}
+		places = append(places, w.ledger.Put(t.Context(), w.now, []ledger.Entry{w.entry(w.plan(elsewhere, 100_00), "e", "2026-04", 1_00)}, nil))
+		select {
+		case <-places[most+1].Done():
+			t.Errorf("more than %d groups are at work at once", most+1)
+		case <-time.After(3 * patience):
+		}
+		close(letGo)
+		for i, place := range places {
+			<-place.Done()
+			if err := firstError(place); err != nil {
+				t.Errorf("batch %d: %v", i, err)
+			}
+		}
 	})
 }
 
