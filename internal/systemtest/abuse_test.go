@@ -281,9 +281,13 @@ func TestBadInput(t *testing.T) {
 	}
 	a.stop()
 	log := a.log.String()
-	for _, reason := range []string{"ENCODING_UNSUPPORTED", "ORIGIN_NOT_ALLOWED", "ETAG_MISMATCH", "PAGE_TOKEN_INVALID"} {
-		if n := strings.Count(log, "reason="+reason); n != 1 {
-			t.Errorf("%s is in the log %d times, want once\n%s", reason, n, log)
+	for _, word := range []string{
+		"reason=ENCODING_UNSUPPORTED", "reason=ORIGIN_NOT_ALLOWED", "reason=ETAG_MISMATCH", "reason=PAGE_TOKEN_INVALID",
+		"cause=TOKEN_EXPIRED", "cause=TOKEN_OF_OTHER_AUDIENCE", "cause=TOKEN_FORGED", "cause=TOKEN_INVALID",
+		`reason=NOT_FOUND cause="" caller=mallory`, `reason=ROLE_MISSING cause="" caller=nob`, `reason=ROLE_MISSING cause="" caller=zoe`,
+	} {
+		if n := strings.Count(log, word); n != 1 {
+			t.Errorf("%s is in the log %d times, want once\n%s", word, n, log)
 		}
 	}
 	for _, secret := range []string{a.ann, strings.Split(a.ann, ".")[2]} {
