@@ -138,7 +138,8 @@ func (db *DB) start(parts []store.Part, verdicts []verdict) (h handedOver) {
 	noted := false
 	defer func() {
 		if !noted { // a panic: what is there is not in the filters, so nobody may ask them again
-			_ = db.fail(errors.New("the commit was not taken note of"))
+			h.commit.err = db.fail(errors.New("the commit was not taken note of"))
+			close(h.commit.done) // somebody may wait for it already
 		}
 	}()
 	for _, i := range written {
