@@ -1,6 +1,9 @@
 package ledger
 
-import "time"
+import (
+	"context"
+	"time"
+)
 
 // Crowd has as many single calls wait as may.
 func (l *Ledger) Crowd() {
@@ -47,4 +50,9 @@ func Turns(callers ...string) (order []int) {
 		order = append(order, at[p])
 	}
 	return order
+}
+
+// PutBounded puts a batch in line as Record does, and does not wait for it.
+func (l *Ledger) PutBounded(ctx context.Context, now time.Time, entries []Entry) *Place {
+	return l.batches.put(&Place{ctx: ctx, now: now, entries: entries}, true)
 }

@@ -77,14 +77,15 @@ func (l *Ledger) lines() {
 	}
 }
 
-// Put puts a batch in line; it is recorded with after or later, if after is not nil. Behind one that is refused or empty, nothing is kept
-// in order. Entries are as for [Ledger.Record]. Where ctx is done before it is their turn, they are not recorded. Where too much waits,
-// each is refused with RECORDING_BUSY.
+// Put puts a batch in line, however much waits there: who puts batches bounds how many it has in line. It is recorded with after or later,
+// if after is not nil; behind an empty one, nothing is kept in order. Entries are as for [Ledger.Record]. Where ctx is done before
+// it is their turn, they are not recorded.
 func (l *Ledger) Put(ctx context.Context, now time.Time, entries []Entry, after *Place) *Place {
-	return l.batches.put(&Place{ctx: ctx, now: now, entries: entries, after: after})
+	return l.batches.put(&Place{ctx: ctx, now: now, entries: entries, after: after}, false)
 }
 
-func (l *Line) put(p *Place) *Place {
+// put puts a place in line. Where its caller does not bound what it has there, it is refused if too much waits.
+func (l *Line) put(p *Place, bounded bool) *Place {
 	if len(p.entries) == 0 {
 		return p
 	}
@@ -92,7 +93,7 @@ func (l *Line) put(p *Place) *Place {
 	p.caller = who.Key()
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if own := l.waits[p.caller]; l.waiting >= l.room || p.caller != "" && own >= l.own {
+	if own := l.waits[p.caller]; bounded && (l.waiting >= l.room || p.caller != "" && own >= l.own) {
 		busy := fault.New(fault.Unavailable, "RECORDING_BUSY", "%d earnings wait, of which %d are of this caller: send it again later", l.waiting, own)
 		p.outcomes = failed(p.entries, busy)
 		return p
@@ -157,18 +158,36 @@ func (p *Place) Done() <-chan struct{} {
 // Outcomes returns what became of each entry, in their order, once Done is closed.
 func (p *Place) Outcomes() []Outcome { return p.outcomes }
 
-// do puts entries in line, and waits for their outcomes. Where ctx is done before, each is the context's error.
+// do puts entries in line, and waits for their outcomes. Where ctx is done before, each is the context's error; where too much waits,
+// it is RECORDING_BUSY.
 func (l *Line) do(ctx context.Context, now time.Time, entries []Entry) []Outcome {
 	if err := ctx.Err(); err != nil {
 		return failed(entries, err)
 	}
-	p := l.put(&Place{ctx: ctx, now: now, entries: entries})
+	p := l.put(&Place{ctx: ctx, now: now, entries: entries}, true)
 	select {
 	case <-p.Done():
 		return p.Outcomes()
 	case <-ctx.Done():
+		l.giveUp(p)
 		return failed(entries, ctx.Err())
 	}
+}
+
+// GiveUp takes a batch out of the line that nobody waits for any more, if it is not being recorded yet: what has gone takes no memory.
+func (l *Ledger) GiveUp(p *Place) { l.batches.giveUp(p) }
+
+func (l *Line) giveUp(p *Place) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	at := slices.Index(l.places, p)
+	if at < 0 {
+		return
+	}
+	l.places = slices.Delete(l.places, at, at+1)
+	l.wait(p, -len(p.entries))
+	p.outcomes, p.entries = failed(p.entries, context.Canceled), nil
+	close(p.done)
 }
 
 // wake has somebody work, if there is what to do. The line is locked.

@@ -368,7 +368,7 @@ func TestBatchesAreBounded(t *testing.T) {
 		var places []*ledger.Place
 		refused := 0
 		for i := range 50 {
-			place := b.ledger.Put(t.Context(), b.now, append(slices.Clone(same), b.entry(plan, fmt.Sprint("e", i), "2026-04", 1_00)), nil)
+			place := b.ledger.PutBounded(t.Context(), b.now, append(slices.Clone(same), b.entry(plan, fmt.Sprint("e", i), "2026-04", 1_00)))
 			places = append(places, place)
 			select {
 			case <-place.Done():

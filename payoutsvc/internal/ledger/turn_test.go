@@ -2,6 +2,7 @@ package ledger_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"testing"
@@ -25,7 +26,7 @@ func TestCallersTakeTurns(t *testing.T) {
 		much := slices.Repeat([]ledger.Entry{b.entry(plan, "same", "2026-04", 1_00)}, 4000)
 		var greedy []*ledger.Place
 		for range 40 {
-			greedy = append(greedy, b.ledger.Put(as("greedy", false), b.now, much, nil))
+			greedy = append(greedy, b.ledger.PutBounded(as("greedy", false), b.now, much))
 		}
 		refused := 0
 		for _, place := range greedy {
@@ -35,6 +36,9 @@ func TestCallersTakeTurns(t *testing.T) {
 		}
 		if refused != 15 { // 25 of 4,000 are 100,000
 			t.Errorf("%d of 40 batches of one caller were refused, want 15", refused)
+		}
+		if stream := b.ledger.Put(as("greedy", false), b.now, much, nil); firstError(stream) != nil {
+			t.Errorf("a stream's batch, which waits however long: %v", firstError(stream))
 		}
 		var others []*ledger.Place
 		for i, ctx := range []context.Context{as("modest", false), as("greedy", true), t.Context()} {
@@ -95,6 +99,35 @@ func TestSlowGroupsAreBounded(t *testing.T) {
 				t.Errorf("batch %d: %v", i, err)
 			}
 		}
+	})
+}
+
+// What was given up does not wait any more, and what is put behind it goes on.
+func TestGiveUp(t *testing.T) {
+	onEach(t, func(t *testing.T, db store.DB) {
+		b := newBusyLine(t, db)
+		plan := b.plan("contoso", 100_00)
+		put := func(id string, after *ledger.Place) *ledger.Place {
+			return b.ledger.Put(t.Context(), b.now, []ledger.Entry{b.entry(plan, id, "2026-04", 1_00)}, after)
+		}
+		gone := put("gone", nil)
+		behind := put("behind", gone)
+		b.ledger.GiveUp(gone)
+		b.ledger.GiveUp(gone)
+		if joined := b.ledger.BatchesJoined(); joined != 1 {
+			t.Errorf("%d earnings wait, want the one that was not given up", joined)
+		}
+		if err := firstError(gone); !errors.Is(err, context.Canceled) {
+			t.Errorf("what was given up: %v", err)
+		}
+		close(b.letGo)
+		b.waiting.Wait()
+		<-behind.Done()
+		if err := firstError(behind); err != nil {
+			t.Errorf("what was behind it: %v", err)
+		}
+		b.ledger.GiveUp(behind) // it is there already
+		b.wantEarned("one was given up", plan, "2026-04", 1_00)
 	})
 }
 

@@ -41,7 +41,7 @@ func (s *Service) StreamEarnings(stream earningStream) error {
 	}
 	defer leave()
 	f := &flow{Service: s, stream: stream}
-	defer f.releaseAhead()
+	defer f.finish()
 	drain := s.Drain
 	for {
 		f.beginRead()
@@ -125,6 +125,14 @@ func (f *flow) beginRead() {
 	next := make(chan reading, 1)
 	go func() { next <- f.read() }()
 	f.next = next
+}
+
+// finish leaves nothing behind of a stream that has ended.
+func (f *flow) finish() {
+	f.releaseAhead()
+	for _, b := range f.batches {
+		f.Ledger.GiveUp(b.place)
+	}
 }
 
 // releaseAhead notes that what was read ahead no longer is.
