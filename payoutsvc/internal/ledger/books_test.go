@@ -100,10 +100,15 @@ func (w *world) payoutsOf(plan string) []payout.Payout {
 // marks returns the marks of the world's program, in order.
 func (w *world) marks() []string {
 	w.Helper()
+	return w.marksIn("unsettled")
+}
+
+func (w *world) marksIn(collection string) []string {
+	w.Helper()
 	const enough = 10_000
 	var marks []string
 	for p := range w.db.Partitions() {
-		entries, err := w.db.Scan(w.Context(), store.Partition(p), "unsettled", w.program+"/", enough)
+		entries, err := w.db.Scan(w.Context(), store.Partition(p), collection, w.program+"/", enough)
 		if err != nil {
 			w.Fatalf("scan the marks: %v", err)
 		}

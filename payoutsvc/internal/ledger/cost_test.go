@@ -9,6 +9,7 @@ import (
 
 	"github.com/incentives-dev/incentives/internal/store"
 	"github.com/incentives-dev/incentives/payoutsvc/internal/ledger"
+	"github.com/incentives-dev/incentives/payoutsvc/internal/payout"
 )
 
 // cost is what starting and working a run asks of the store.
@@ -54,20 +55,37 @@ func TestRunCostsWhatIsDue(t *testing.T) {
 			earn(history, "2025-07", "2025-08", "2025-12", "2026-01", "2026-03")
 			w.run(payDate)
 		}
+		// Plans that earned, and are not paid any more: they have lapsed, or are negative in a year that is over.
+		for i := range history {
+			for name, change := range map[string]func(*payout.Terms){
+				"lapsed":   func(terms *payout.Terms) { terms.Lapsed = true },
+				"negative": func(terms *payout.Terms) { terms.Approved, terms.LateUntil = true, w.now.AddDate(0, 0, -2) },
+			} {
+				plan := w.planOf(fmt.Sprint("p", i), name, 0)
+				earning := w.entry(plan, "", "2026-03", -5_00)
+				w.record(earning)
+				terms := w.plans.get(plan)
+				change(&terms)
+				w.plans.set(terms)
+			}
+		}
 		earn(due, "2026-06")
-		old := w.cost("2026-07-15", due)
+		w.run("2026-07-15")
+		earn(due, "2026-05")
+		w.now = w.now.AddDate(0, 1, 0)
+		old := w.cost("2026-08-15", due)
 		if diff := cmp.Diff(fresh, old); diff != "" {
 			t.Errorf("with history a run costs another number of calls (-without +with):\n%s", diff)
 		}
 
 		counted := &tap{DB: db}
-		if _, err := ledger.New(counted).Run(t.Context(), w.runName("2026-07-15")); err != nil || counted.all != 1 {
+		if _, err := ledger.New(counted).Run(t.Context(), w.runName("2026-08-15")); err != nil || counted.all != 1 {
 			t.Errorf("to look at a finished run took %d calls, %v; want 1", counted.all, err)
 		}
 
 		// All plans at once: a page, and not a plan, is what a commit takes.
 		earn(history, "2026-06")
-		many := w.cost("2026-08-15", history)
+		many := w.cost("2026-09-15", history)
 		delete(old, "keys and entries read")
 		delete(many, "keys and entries read")
 		if diff := cmp.Diff(old, many); diff != "" {

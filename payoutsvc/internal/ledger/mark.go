@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -23,6 +24,21 @@ type markQuery struct {
 	before  payout.Month // the first month that does not count
 	after   string       // {mpn_id}/{plan} that the page before ended with; empty for the first page
 	limit   int          // how many plans at the most
+	shelved bool         // whether also what is on the shelf counts
+}
+
+// collections are those that marks count in.
+func (q markQuery) collections() []string {
+	if q.shelved {
+		return []string{collectionUnsettled, collectionShelved}
+	}
+	return []string{collectionUnsettled}
+}
+
+// A monthMark is a month with marks in a collection.
+type monthMark struct {
+	collection string
+	month      payout.Month
 }
 
 // marked returns the next plans of a partition that have marks, in the order of
@@ -34,13 +50,15 @@ func (l *Ledger) marked(ctx context.Context, p store.Partition, q markQuery) ([]
 	}
 	// Each month's first plans: the first of all are among them, with all their months.
 	byPlan := map[string][]payout.Month{}
-	for _, month := range months {
-		plans, err := l.markedIn(ctx, p, q, month)
+	for _, m := range months {
+		plans, err := l.markedIn(ctx, p, q, m)
 		if err != nil {
 			return nil, err
 		}
 		for _, plan := range plans {
-			byPlan[plan] = append(byPlan[plan], month)
+			if !slices.Contains(byPlan[plan], m.month) { // months come oldest first, those with a mark in both collections twice
+				byPlan[plan] = append(byPlan[plan], m.month)
+			}
 		}
 	}
 	plans := slices.Sorted(maps.Keys(byPlan))
@@ -52,12 +70,27 @@ func (l *Ledger) marked(ctx context.Context, p store.Partition, q markQuery) ([]
 	return page, nil
 }
 
-// markedMonths returns the months of a partition that have marks, oldest
-// first. It skips from month to month, so it costs the same for any number of plans.
-func (l *Ledger) markedMonths(ctx context.Context, p store.Partition, q markQuery) ([]payout.Month, error) {
-	var months []payout.Month
+// markedMonths returns the months of a partition that have marks, oldest first,
+// in each collection that counts.
+func (l *Ledger) markedMonths(ctx context.Context, p store.Partition, q markQuery) ([]monthMark, error) {
+	var months []monthMark
+	for _, collection := range q.collections() {
+		more, err := l.monthsIn(ctx, p, q, collection)
+		if err != nil {
+			return nil, err
+		}
+		months = append(months, more...)
+	}
+	slices.SortStableFunc(months, func(a, b monthMark) int { return cmp.Compare(a.month, b.month) })
+	return months, nil
+}
+
+// monthsIn returns the months that have marks in a collection, oldest first. It
+// skips from month to month, so it costs the same for any number of plans.
+func (l *Ledger) monthsIn(ctx context.Context, p store.Partition, q markQuery, collection string) ([]monthMark, error) {
+	var months []monthMark
 	for from := q.program + "/"; ; {
-		entries, err := l.db.Scan(ctx, p, collectionUnsettled, from, 1)
+		entries, err := l.db.Scan(ctx, p, collection, from, 1)
 		if err != nil || len(entries) == 0 {
 			return months, err
 		}
@@ -68,24 +101,24 @@ func (l *Ledger) markedMonths(ctx context.Context, p store.Partition, q markQuer
 		text, _, _ := strings.Cut(rest, "/")
 		month, err := payout.ParseMonth(text)
 		if err != nil {
-			return nil, fmt.Errorf("the id of %s %q is damaged: %w", collectionUnsettled, entries[0].ID, err)
+			return nil, fmt.Errorf("the id of %s %q is damaged: %w", collection, entries[0].ID, err)
 		}
 		if month >= q.before {
 			return months, nil
 		}
-		months = append(months, month)
+		months = append(months, monthMark{collection, month})
 		from = markPrefix(q.program, month) + "\xff" // no id goes on with that
 	}
 }
 
-// markedIn returns the next plans that have a mark for one month.
-func (l *Ledger) markedIn(ctx context.Context, p store.Partition, q markQuery, month payout.Month) ([]string, error) {
-	prefix := markPrefix(q.program, month)
+// markedIn returns the next plans that have a mark of one month.
+func (l *Ledger) markedIn(ctx context.Context, p store.Partition, q markQuery, m monthMark) ([]string, error) {
+	prefix := markPrefix(q.program, m.month)
 	from := prefix
 	if q.after != "" {
 		from += q.after + "\x00"
 	}
-	entries, err := l.db.Scan(ctx, p, collectionUnsettled, from, q.limit)
+	entries, err := l.db.Scan(ctx, p, m.collection, from, q.limit)
 	if err != nil {
 		return nil, err
 	}
@@ -107,17 +140,17 @@ func (l *Ledger) markedOne(ctx context.Context, at planKey, q markQuery) ([]mark
 		return nil, err
 	}
 	keys := make([]store.Key, len(months))
-	for i, month := range months {
-		keys[i] = markKey(q.program, month, at.id)
+	for i, m := range months {
+		keys[i] = store.Key{Collection: m.collection, ID: markPrefix(q.program, m.month) + at.id}
 	}
 	values, err := l.db.Get(ctx, at.partition, keys...)
 	if err != nil {
 		return nil, err
 	}
 	one := marked{plan: at.id}
-	for i, month := range months {
-		if values[i] != nil {
-			one.months = append(one.months, month)
+	for i, m := range months {
+		if values[i] != nil && !slices.Contains(one.months, m.month) {
+			one.months = append(one.months, m.month)
 		}
 	}
 	if one.months == nil {

@@ -17,6 +17,18 @@ type plans struct {
 	terms  map[string]payout.Terms
 	errs   map[string]error           // of one plan
 	answer func(plans []string) error // of a whole call; nil has none
+	etag   string                     // of the program
+	gone   error                      // why there is none
+}
+
+// ProgramEtag implements ledger.Terms.
+func (p *plans) ProgramEtag(ctx context.Context, _ string) (string, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.gone != nil {
+		return "", p.gone
+	}
+	return p.etag, ctx.Err()
 }
 
 // PlanTerms implements ledger.Terms.
@@ -48,6 +60,17 @@ func (p *plans) PlanTerms(ctx context.Context, names []string) ([]ledger.PlanTer
 		}
 	}
 	return answers, nil
+}
+
+// changeProgram gives the program another etag, and the terms of its plans what change does.
+func (p *plans) changeProgram(change func(*payout.Terms)) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.etag += "1"
+	for plan, terms := range p.terms {
+		change(&terms)
+		p.terms[plan] = terms
+	}
 }
 
 func (p *plans) get(plan string) payout.Terms {

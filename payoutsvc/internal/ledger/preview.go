@@ -37,7 +37,7 @@ func (l *Ledger) Preview(ctx context.Context, terms Terms, q PreviewQuery) (Prev
 		return Preview{}, err
 	}
 	v := previewing{ledger: l, terms: terms, now: q.Now, date: q.PayDate, left: q.Page.Size}
-	v.marks = markQuery{program: program, before: q.PayDate.Month()}
+	v.marks = markQuery{program: program, before: q.PayDate.Month(), shelved: true}
 	if q.Plan != "" {
 		return v.one(ctx, q.Plan)
 	}

@@ -87,23 +87,27 @@ func (p *partProgress) hold(worker string, now time.Time) {
 	}
 }
 
-// partProgress reads how far a run is in a partition since it was started for a
-// generation, and the value that says so.
-func (l *Ledger) partProgress(ctx context.Context, p store.Partition, key runKey, generation int) (partProgress, []byte, error) {
+// partProgress reads how far a run is in a partition since it was started for a generation.
+func (l *Ledger) partProgress(ctx context.Context, p store.Partition, key runKey, generation int) (partProgress, error) {
 	values, err := l.db.Get(ctx, p, key.progress())
-	if err != nil || values[0] == nil {
-		return partProgress{Generation: generation}, nil, err
-	}
-	stored, err := decode[partProgress](key.progress(), values[0])
 	if err != nil {
-		return partProgress{}, nil, err
+		return partProgress{}, err
 	}
-	if stored.Generation < generation {
-		again := partProgress{Generation: generation}
-		again.PayoutsCount, again.PaidTotals = stored.PayoutsCount, stored.PaidTotals
-		stored = again
+	return parsePartProgress(key.progress(), values[0], generation)
+}
+
+// parsePartProgress reads the value of a partition's progress, as it is since the run was started for a generation.
+func parsePartProgress(key store.Key, value []byte, generation int) (partProgress, error) {
+	again := partProgress{Generation: generation}
+	if value == nil {
+		return again, nil
 	}
-	return stored, values[0], nil
+	stored, err := decode[partProgress](key, value)
+	if err != nil || stored.Generation >= generation {
+		return stored, err
+	}
+	again.PayoutsCount, again.PaidTotals = stored.PayoutsCount, stored.PaidTotals
+	return again, nil
 }
 
 // overall adds up how far a run is in all partitions, and tells whether every one is done.
@@ -113,7 +117,7 @@ func (l *Ledger) overall(ctx context.Context, key runKey, generation int) (sum P
 	group.SetLimit(parallelReads)
 	for p := range parts {
 		group.Go(func() (err error) {
-			parts[p], _, err = l.partProgress(ctx, store.Partition(p), key, generation)
+			parts[p], err = l.partProgress(ctx, store.Partition(p), key, generation)
 			return err
 		})
 	}

@@ -72,17 +72,21 @@ func TestC2_C3_C4_C5_E1_E2_R2_RandomOrder(t *testing.T) {
 					map[payout.Month]int64{}, map[payout.Month]int64{}, map[payout.Month]int64{}, map[payout.PayDate]int64{},
 				}
 			}
-			m.goTo(month(firstMonth) + payout.Month(rapid.IntRange(0, 8).Draw(r, "month to begin with")))
+			m.goTo(month(firstMonth) + payout.Month(rapid.IntRange(0, 16).Draw(r, "month to begin with")))
 			moves := map[string]func(*rapid.T){
 				"earn": m.earnSome, "approve": m.approve, "change limit": m.changeLimit, "run": m.runOne,
-				"a month goes": func(*rapid.T) { m.goTo(min(m.current+1, month(lastMonth)+2)) },
+				"a month goes":        func(*rapid.T) { m.goTo(m.current + 1) },
+				"a plan lapses":       m.lapse,
+				"the program changes": m.changeProgram,
 			}
 			// Not Repeat, which makes many more moves, and each waits for the disk.
 			for range rapid.IntRange(3, 12).Draw(r, "moves") {
-				moves[rapid.SampledFrom([]string{"earn", "earn", "run", "approve", "change limit", "a month goes"}).Draw(r, "move")](r)
+				moves[rapid.SampledFrom([]string{
+					"earn", "earn", "run", "run", "approve", "change limit", "a month goes", "a month goes", "a plan lapses", "the program changes",
+				}).Draw(r, "move")](r)
 				m.check()
 			}
-			m.goTo(month(lastMonth) + 3)
+			m.goTo(max(m.current+1, month(lastMonth)+3))
 			m.complete(payout.PayDate(m.current))
 			m.check()
 			for plan, model := range m.models {
@@ -109,10 +113,27 @@ func (m *machine) anyPlan(r *rapid.T) string {
 	return rapid.SampledFrom(m.plans.names()).Draw(r, "plan")
 }
 
+// lapse ends what a plan that is not approved can be approved by.
+func (m *machine) lapse(r *rapid.T) {
+	terms := m.plans.get(m.anyPlan(r))
+	terms.Lapsed = !terms.Approved
+	m.plans.set(terms)
+}
+
+// changeProgram gives partners another month to submit plans again, and to record earnings.
+func (m *machine) changeProgram(*rapid.T) {
+	m.plans.changeProgram(func(terms *payout.Terms) { terms.Lapsed, terms.LateUntil = false, terms.LateUntil.AddDate(0, 1, 0) })
+}
+
 // earnSome records a batch, whose first commit may fail, until it is acknowledged.
+// Where the year is closed, the batch was admitted before.
 func (m *machine) earnSome(r *rapid.T) {
 	var batch []ledger.Entry
 	var want []string
+	admitted := m.now
+	if until := m.plans.get(m.anyPlan(r)).LateUntil; !admitted.Before(until) {
+		admitted = until.Add(-1)
+	}
 	for range rapid.IntRange(1, 4).Draw(r, "earnings") {
 		one, last := sent{plan: m.anyPlan(r)}, min(m.current, month(lastMonth))
 		one.id = fmt.Sprint(rapid.IntRange(1, 60).Draw(r, "id"))
@@ -141,9 +162,9 @@ func (m *machine) earnSome(r *rapid.T) {
 				return lossy(c)
 			}
 			return c.do()
-		}}).Record(r.Context(), m.now, batch) // not acknowledged, so sent again
+		}}).Record(r.Context(), admitted, batch) // not acknowledged, so sent again
 	}
-	for i, word := range said(ledger.New(m.db).Record(r.Context(), m.now, batch)) {
+	for i, word := range said(ledger.New(m.db).Record(r.Context(), admitted, batch)) {
 		if word != want[i] && (lossy == nil || word != "duplicate" || want[i] != "recorded") {
 			r.Errorf("earning %d is %s, want %s", i, word, want[i])
 		}
@@ -152,7 +173,7 @@ func (m *machine) earnSome(r *rapid.T) {
 
 func (m *machine) approve(r *rapid.T) {
 	terms := m.plans.get(m.anyPlan(r))
-	if terms.Approved {
+	if terms.Approved || terms.Lapsed {
 		return
 	}
 	terms.Approved = true
@@ -161,7 +182,7 @@ func (m *machine) approve(r *rapid.T) {
 
 // changeLimit changes the limit of months that have not begun. Rule L11.
 func (m *machine) changeLimit(r *rapid.T) {
-	if terms := m.plans.get(m.anyPlan(r)); terms.Approved {
+	if terms := m.plans.get(m.anyPlan(r)); terms.Approved && m.current < month(lastMonth) {
 		m.setLimit(r, terms, m.current+1)
 	}
 }
@@ -239,7 +260,7 @@ func (m *machine) follow(d payout.PayDate) {
 
 // check holds the books against the models.
 func (m *machine) check() {
-	marks := m.marks()
+	marks := append(m.marks(), m.shelved()...)
 	for plan, model := range m.models {
 		held := map[payout.Month]int64{}
 		for _, p := range m.payoutsOf(plan) {

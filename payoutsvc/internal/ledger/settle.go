@@ -44,17 +44,22 @@ type paidMonth struct {
 // where the terms of none, or what is stored, can't be read.
 func (l *Ledger) settle(ctx context.Context, source Terms, p page) ([]settled, error) {
 	names := make([]string, len(p.plans))
-	plans := make([]settled, len(p.plans))
-	var keys []store.Key
 	for i, plan := range p.plans {
 		names[i] = planName(plan.plan)
-		start := len(keys)
-		keys = appendTotalKeys(append(keys, payoutKey(plan.plan, p.date)), plan.plan, plan.months)
-		plans[i] = settled{marked: plan, keys: keys[start:len(keys):len(keys)]}
 	}
 	terms, err := readTerms(ctx, source, names)
 	if err != nil {
 		return nil, err
+	}
+	plans := make([]settled, len(p.plans))
+	var keys []store.Key
+	for i, plan := range p.plans {
+		if t := terms[i]; t.Err == nil && t.Terms.Approved && t.Terms.Closed(p.now) {
+			plan.months = t.Terms.Months() // some may be on the shelf, and still are to be netted
+		}
+		start := len(keys)
+		keys = appendTotalKeys(append(keys, payoutKey(plan.plan, p.date)), plan.plan, plan.months)
+		plans[i] = settled{marked: plan, keys: keys[start:len(keys):len(keys)]}
 	}
 	values, err := l.db.Get(ctx, p.partition, keys...)
 	if err != nil {
@@ -113,7 +118,7 @@ func (s *settled) setPaid(totals []payout.Totals) error {
 
 // write collects what paying the plan writes, on the condition that what it was worked out from still stands.
 func (s *settled) write(b *store.Batch, program string) {
-	if s.Payout == nil && len(s.Settled) == 0 {
+	if s.Payout == nil && len(s.Settled) == 0 && len(s.Shelved) == 0 {
 		return
 	}
 	for i, key := range s.keys {

@@ -84,12 +84,16 @@ func (w *Worker) Work(ctx context.Context, name RunName) (Run, error) {
 func (w *Worker) workAll(ctx context.Context, key runKey, run Run) error {
 	n := w.Ledger.db.Partitions()
 	start := rand.N(n) // another worker begins elsewhere, so they meet late
+	etag, err := w.programEtag(ctx, run.RunName)
+	if err != nil {
+		return err
+	}
 	left := make([]store.Partition, n)
 	for i := range left {
 		left[i] = store.Partition((start + i) % n)
 	}
 	for {
-		held, err := w.workSome(ctx, key, run, left)
+		held, err := w.workSome(ctx, part{Worker: w, key: key, run: run, etag: etag, size: pageSize}, left)
 		if err != nil || len(held) == 0 {
 			return err
 		}
@@ -100,13 +104,27 @@ func (w *Worker) workAll(ctx context.Context, key runKey, run Run) error {
 	}
 }
 
-// workSome works partitions, and returns those that another worker is at.
-func (w *Worker) workSome(ctx context.Context, key runKey, run Run, partitions []store.Partition) (held []store.Partition, err error) {
+// programEtag asks for the program's. Where it can't be told, nothing is shelved.
+func (w *Worker) programEtag(ctx context.Context, name RunName) (etag string, err error) {
+	err = w.patiently(ctx, name, func() (err error) {
+		etag, err = w.Terms.ProgramEtag(ctx, name.Program)
+		return err
+	})
+	if err != nil && ctx.Err() == nil {
+		w.Log.WarnContext(ctx, "the payout run does without the program's etag", "program", name.Program, "payDate", name.PayDate, "error", err)
+		return "", nil
+	}
+	return etag, err
+}
+
+// workSome works partitions as one part is to be, and returns those that another worker is at.
+func (w *Worker) workSome(ctx context.Context, like part, partitions []store.Partition) (held []store.Partition, err error) {
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(parallelPartitions)
 	parts := make([]part, len(partitions))
 	for i, p := range partitions {
-		parts[i] = part{Worker: w, key: key, run: run, partition: p, size: pageSize}
+		parts[i] = like
+		parts[i].partition = p
 		group.Go(func() error { return parts[i].work(ctx) })
 	}
 	err = group.Wait()
@@ -137,6 +155,7 @@ type part struct {
 	*Worker
 	key       runKey
 	run       Run
+	etag      string // of the program, before anything of it was read; empty where it can't be told
 	partition store.Partition
 	size      int         // of the next page
 	held      bool        // another worker is at it
@@ -184,7 +203,12 @@ func (p *part) step(ctx context.Context) (last bool, err error) {
 func (p *part) page(ctx context.Context) (last bool, err error) {
 	l := p.Ledger
 	version := l.db.Version(p.partition)
-	progress, stored, err := l.partProgress(ctx, p.partition, p.key, p.run.Generation)
+	values, err := l.db.Get(ctx, p.partition, p.key.progress(), p.key.shelf())
+	if err != nil {
+		return false, err
+	}
+	stored, shelf := values[0], values[1]
+	progress, err := parsePartProgress(p.key.progress(), stored, p.run.Generation)
 	if err != nil {
 		return false, err
 	}
@@ -195,6 +219,9 @@ func (p *part) page(ctx context.Context) (last bool, err error) {
 	if progress.isHeld(p.Name, now) {
 		p.held = true
 		return true, nil
+	}
+	if progress.Cursor == "" && p.hasStaleShelf(shelf) {
+		return false, p.emptyShelf(ctx, shelf)
 	}
 	plans, err := l.marked(ctx, p.partition, markQuery{
 		program: p.key.program, before: p.run.PayDate.Month(), after: progress.Cursor, limit: p.size,
@@ -213,6 +240,9 @@ func (p *part) page(ctx context.Context) (last bool, err error) {
 		for i := range settled {
 			progress.count(&settled[i])
 			settled[i].write(b, p.key.program)
+		}
+		if p.canShelve(shelf) {
+			p.shelve(b, shelf, settled)
 		}
 		progress.Cursor = plans[len(plans)-1].plan
 	}

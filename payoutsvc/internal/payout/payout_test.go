@@ -120,6 +120,50 @@ func TestC3_Settled(t *testing.T) {
 	}
 }
 
+// What no run can pay any more, unless the program changes, is shelved: once a
+// plan has lapsed, or once the year's last payout is through and the clock is a
+// day past the last moment at which earnings are recorded.
+func TestC3_G12_Shelved(t *testing.T) {
+	approved := terms(t)
+	approved.Approved = true
+	approved.Limits = []payout.Limit{{Effective: payout.MonthIn(2025, time.July), Amount: usd(100)}}
+	waiting, lapsed := terms(t), terms(t)
+	lapsed.Lapsed = true
+	month := func(m time.Month, earned, paid int64) payout.Totals {
+		return payout.Totals{Month: payout.MonthIn(2026, m), Earned: usd(earned), Paid: usd(paid)}
+	}
+	totals := []payout.Totals{month(time.March, 30, 30), month(time.April, 70, 0), month(time.May, 0, 90)}
+	closed := approved.LateUntil
+	for _, test := range []struct {
+		name    string
+		terms   payout.Terms
+		payDate string
+		now     time.Time
+		want    []string
+	}{
+		{"may be approved", waiting, "2026-10-15", closed.AddDate(9, 0, 0), nil},
+		{"has lapsed", lapsed, "2026-10-15", closed.AddDate(0, 0, -9), []string{"2026-03", "2026-04", "2026-05"}},
+		{"has lapsed, an early pay date", lapsed, "2026-05-15", closed, []string{"2026-03", "2026-04"}},
+		{"negative for good", approved, "2026-10-15", closed.Add(24 * time.Hour), []string{"2026-04", "2026-05"}},
+		{"negative, and just closed", approved, "2026-10-15", closed.Add(24*time.Hour - 1), nil},
+		{"negative, and not the last pay date", approved, "2026-06-15", closed.AddDate(1, 0, 0), nil},
+		{"negative, and the year's first pay date after it", approved, "2026-07-15", closed.AddDate(1, 0, 0), []string{"2026-04", "2026-05"}},
+	} {
+		got := test.terms.Settle(payDate(t, test.payDate), totals, test.now)
+		var shelved []string
+		for _, m := range got.Shelved {
+			shelved = append(shelved, m.String())
+		}
+		if diff := cmp.Diff(test.want, shelved); diff != "" || got.Payout != nil {
+			t.Errorf("%s: payout %v, shelved (-want +got):\n%s", test.name, got.Payout, diff)
+		}
+	}
+	paid := approved.Settle(payDate(t, "2026-10-15"), totals[:2], closed.AddDate(1, 0, 0))
+	if paid.Payout == nil || paid.Shelved != nil {
+		t.Errorf("something to pay long after the year: %+v, want it paid and nothing shelved", paid)
+	}
+}
+
 func TestC2_LimitInForce(t *testing.T) {
 	tm := terms(t)
 	tm.Approved = true

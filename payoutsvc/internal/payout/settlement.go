@@ -13,7 +13,14 @@ type Settlement struct {
 	// Settled are the months that have nothing due once Payout is made: until
 	// they earn again, no run has to look at them.
 	Settled []Month
+	// Shelved are the months for which no later run can pay anything either,
+	// unless the program changes: no run has to look at them until then.
+	Shelved []Month
 }
+
+// certain is for how long what ends by the clock has to be over before anything
+// is shelved for it: another instance's clock may be behind.
+const certain = 24 * time.Hour
 
 // Settle works out the payout of one plan on a pay date: the sum of what is
 // due over every month before the pay date's own, with a line for each month
@@ -22,11 +29,20 @@ type Settlement struct {
 //
 // Totals are of every month of the plan that may have something due, each
 // once, oldest first; months that d does not pay are passed over.
+//
+// Where that can't change, the months are shelved: those of a plan that has
+// lapsed, and those of a year whose last payout is through, which stay negative
+// for good. Rules C3, G12.
 func (t Terms) Settle(d PayDate, totals []Totals, now time.Time) Settlement {
-	if !t.Approved {
-		return Settlement{}
-	}
 	var settlement Settlement
+	if !t.Approved {
+		for _, month := range totals {
+			if t.Lapsed && d.Pays(month.Month) {
+				settlement.Shelved = append(settlement.Shelved, month.Month)
+			}
+		}
+		return settlement
+	}
 	var lines []Line
 	sum := money.Zero(t.Currency)
 	for _, month := range totals {
@@ -42,6 +58,11 @@ func (t Terms) Settle(d PayDate, totals []Totals, now time.Time) Settlement {
 		sum = sum.Add(statement.Due)
 	}
 	if sum.Sign() <= 0 {
+		for _, line := range lines {
+			if d.paysAllOf(t) && t.Closed(now.Add(-certain)) {
+				settlement.Shelved = append(settlement.Shelved, line.Month)
+			}
+		}
 		return settlement
 	}
 	for _, line := range lines {
@@ -53,3 +74,6 @@ func (t Terms) Settle(d PayDate, totals []Totals, now time.Time) Settlement {
 	}
 	return settlement
 }
+
+// paysAllOf tells whether every month of a plan's year is paid on d, or was before.
+func (d PayDate) paysAllOf(t Terms) bool { return d.Pays(MonthOf(t.YearEnd.Add(-1), t.Zone)) }

@@ -13,6 +13,7 @@ type Terms struct {
 	Program   string // programs/{program}
 	Submitted bool   // at least once
 	Approved  bool
+	Lapsed    bool           // it is not approved, and can't be unless its program changes
 	Currency  string         // ISO 4217
 	Zone      *time.Location // that the program counts days and months in
 	YearStart time.Time      // the start of the program year's first day
@@ -54,6 +55,18 @@ func (t Terms) Limit(m Month) money.Money {
 func (t Terms) InYear(m Month) bool {
 	return MonthOf(t.YearStart, t.Zone) <= m && m <= MonthOf(t.YearEnd.Add(-1), t.Zone)
 }
+
+// Months are those that the program year reaches into, oldest first.
+func (t Terms) Months() []Month {
+	var months []Month
+	for m := MonthOf(t.YearStart, t.Zone); t.InYear(m); m++ {
+		months = append(months, m)
+	}
+	return months
+}
+
+// Closed tells whether the year's earnings are no longer recorded. Rule E6.
+func (t Terms) Closed(now time.Time) bool { return !now.Before(t.LateUntil) }
 
 // takesEarnings is rule E7: earnings accrue from the first submission on.
 func (t Terms) takesEarnings() error {

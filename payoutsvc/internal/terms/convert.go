@@ -40,6 +40,7 @@ func (c *Client) terms(wire *planv1.PlanTerms) (payout.Terms, error) {
 	}
 	terms.Plan, terms.Program, terms.Currency = wire.GetPlan(), wire.GetProgram(), wire.GetCurrencyCode()
 	terms.Submitted, terms.Approved = wire.GetFirstSubmitTime() != nil, wire.GetState() == planv1.Plan_APPROVED
+	terms.Lapsed = wire.GetLapsed()
 	// A draft may have no currency yet.
 	if terms.Submitted && !money.Known(terms.Currency) {
 		return payout.Terms{}, fmt.Errorf("its currency %q is not known", terms.Currency)

@@ -26,7 +26,9 @@ func TestPlanTerms_ReadsAll(t *testing.T) {
 	}
 	d := newDesk(t)
 	d.plansvc.SetPlan(approved(planA))
-	d.plansvc.SetPlan(draft(planB))
+	lapsed := draft(planB)
+	lapsed.Lapsed = true
+	d.plansvc.SetPlan(lapsed)
 	year := payout.Terms{
 		Program: "programs/azure", Zone: losAngeles,
 		YearStart: time.Date(2025, time.July, 1, 0, 0, 0, 0, losAngeles),
@@ -36,7 +38,7 @@ func TestPlanTerms_ReadsAll(t *testing.T) {
 	wantA, wantB := year, year
 	wantA.Plan, wantA.Submitted, wantA.Approved, wantA.Currency = planA, true, true, "USD"
 	wantA.Limits = []payout.Limit{{Effective: payout.MonthIn(2025, time.July), Amount: money.FromMinor("USD", 10_000_00)}}
-	wantB.Plan = planB
+	wantB.Plan, wantB.Lapsed = planB, true
 
 	answers, err := d.PlanTerms(t.Context(), []string{planB, planA})
 	if err != nil || len(answers) != 2 {

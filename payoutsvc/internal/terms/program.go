@@ -19,9 +19,7 @@ type Program struct {
 // PROGRAM_NOT_FOUND, TERMS_UNREADABLE where its time zone is not known here, or
 // PLANSVC_UNAVAILABLE.
 func (c *Client) Program(ctx context.Context, name string) (Program, error) {
-	wire, err := call(ctx, func(ctx context.Context) (*planv1.Program, error) {
-		return c.plansvc.GetProgram(ctx, &planv1.GetProgramRequest{Name: name})
-	})
+	wire, err := c.getProgram(ctx, name)
 	if err != nil {
 		return Program{}, err
 	}
@@ -30,6 +28,18 @@ func (c *Client) Program(ctx context.Context, name string) (Program, error) {
 		return Program{}, fault.New(fault.Unavailable, Unreadable, "the time zone %q of %s is not known on this machine", wire.GetTimeZone(), name)
 	}
 	return program, nil
+}
+
+// ProgramEtag returns a program's etag, another one after each change of it. It fails as Program does.
+func (c *Client) ProgramEtag(ctx context.Context, name string) (string, error) {
+	wire, err := c.getProgram(ctx, name)
+	return wire.GetEtag(), err
+}
+
+func (c *Client) getProgram(ctx context.Context, name string) (*planv1.Program, error) {
+	return call(ctx, func(ctx context.Context) (*planv1.Program, error) {
+		return c.plansvc.GetProgram(ctx, &planv1.GetProgramRequest{Name: name})
+	})
 }
 
 // Programs returns all programs, by name.

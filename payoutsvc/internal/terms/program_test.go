@@ -41,6 +41,19 @@ func TestProgram(t *testing.T) {
 	}
 }
 
+func TestProgramEtag(t *testing.T) {
+	d := newDesk(t)
+	azure := program("programs/azure", "Mars/Olympus")
+	azure.Etag = "7-x"
+	d.plansvc.SetProgram(azure)
+	if got, err := d.ProgramEtag(t.Context(), "programs/azure"); got != "7-x" || err != nil {
+		t.Errorf("etag %q, %v, want 7-x", got, err)
+	}
+	if got, err := d.ProgramEtag(t.Context(), "programs/none"); got != "" || fault.ReasonOf(err) != "PROGRAM_NOT_FOUND" {
+		t.Errorf("etag %q, %v, want PROGRAM_NOT_FOUND", got, err)
+	}
+}
+
 func TestP2_Programs(t *testing.T) {
 	d := newDesk(t)
 	const many = 2500 // of which plansvc returns 1,000 at once

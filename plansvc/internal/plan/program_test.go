@@ -283,7 +283,7 @@ func TestDefectsAreNoRefusals(t *testing.T) {
 	if err := reviewed.Approve(call(t, rita), yearless, nil, usd(1)); err == nil || fault.KindOf(err) != 0 {
 		t.Errorf("approve in a program without year: %v, want an error that is no refusal", err)
 	}
-	if _, err := reviewed.Standing().TermsIn(yearless); err == nil || fault.KindOf(err) != 0 {
+	if _, err := reviewed.Standing().TermsIn(yearless, at(t, aSummerDay)); err == nil || fault.KindOf(err) != 0 {
 		t.Errorf("terms in a program without year: %v, want an error that is no refusal", err)
 	}
 	if _, err := plan.New(call(t, pia), name, lost, planContent()); err == nil || fault.KindOf(err) != 0 {

@@ -16,6 +16,7 @@ type Terms struct {
 	LateEarningDays int
 	FirstSubmitTime time.Time // zero where it never was
 	Limits          []Limit
+	Lapsed          bool // it is not approved, and can't be any more: see [Standing.lapsed]
 }
 
 // A Standing is what of a plan its terms are made of: little, so that those of many plans are read fast.
@@ -35,14 +36,36 @@ func (p *Plan) Standing() *Standing {
 }
 
 // TermsIn returns the plan's terms in its program, as both are now. An error is a defect.
-func (s *Standing) TermsIn(program *Program) (Terms, error) {
+func (s *Standing) TermsIn(program *Program, now time.Time) (Terms, error) {
 	year, err := program.yearOf(s.Name)
+	if err != nil {
+		return Terms{}, err
+	}
+	lapsed, err := s.lapsed(program, year, now)
 	if err != nil {
 		return Terms{}, err
 	}
 	return Terms{
 		Plan: s.Name, State: s.State, CurrencyCode: s.CurrencyCode, TimeZone: program.TimeZone,
 		StartDate: year.StartDate, EndDate: year.EndDate, LateEarningDays: *program.withDefaults().LateEarningDays,
-		FirstSubmitTime: s.FirstSubmitTime, Limits: s.Limits,
+		FirstSubmitTime: s.FirstSubmitTime, Limits: s.Limits, Lapsed: lapsed,
 	}, nil
+}
+
+// lapsed tells whether none of the moves that are left leads to the plan's
+// approval, unless its program gives it more time: it is with the partner, whose
+// last day to submit it is over. It is said a day later than it is so, since
+// another instance's clock may be behind, and what it admitted counts. Rules L3, L5, L6.
+func (s *Standing) lapsed(program *Program, year ProgramYear, now time.Time) (bool, error) {
+	last := year.EndDate
+	switch s.State {
+	case Submitted, UnderReview, Approved:
+		return false, nil
+	default:
+	}
+	if !s.FirstSubmitTime.IsZero() {
+		last = program.resubmitDeadline(year)
+	}
+	today, err := program.today(now)
+	return today.After(last.AddDays(1)), err
 }

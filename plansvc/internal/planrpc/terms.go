@@ -36,7 +36,7 @@ func (s *Server) BatchGetPlanTerms(ctx context.Context, request *planv1.BatchGet
 	if err != nil {
 		return nil, err
 	}
-	programs := s.programs()
+	programs, now := s.programs(), s.now()
 	response := &planv1.BatchGetPlanTermsResponse{}
 	for i, standing := range standings {
 		if standing == nil {
@@ -47,7 +47,7 @@ func (s *Server) BatchGetPlanTerms(ctx context.Context, request *planv1.BatchGet
 		if err != nil {
 			return nil, err
 		}
-		terms, err := standing.TermsIn(program)
+		terms, err := standing.TermsIn(program, now)
 		if err != nil {
 			return nil, err
 		}
@@ -60,6 +60,6 @@ func wireTerms(t plan.Terms) *planv1.PlanTerms {
 	return &planv1.PlanTerms{
 		Plan: t.Plan.String(), Program: "programs/" + t.Plan.Program, State: wireState(t.State), CurrencyCode: t.CurrencyCode, TimeZone: t.TimeZone,
 		StartDate: wireDay(t.StartDate), EndDate: wireDay(t.EndDate), LateEarningDays: int32(t.LateEarningDays),
-		FirstSubmitTime: rpc.WireTime(t.FirstSubmitTime), Limits: list(t.Limits, wireLimit),
+		FirstSubmitTime: rpc.WireTime(t.FirstSubmitTime), Limits: list(t.Limits, wireLimit), Lapsed: t.Lapsed,
 	}
 }

@@ -44,6 +44,14 @@ func TestBatchGetPlanTerms(t *testing.T) {
 	must(t, err)
 	approved.LateEarningDays = 0
 	equal(t, "the terms after a change of the program", got, &planv1.BatchGetPlanTermsResponse{PlanTerms: []*planv1.PlanTerms{approved}})
+
+	// A draft that nobody submitted in time is of no use any more.
+	w.at(t, "2026-07-03T12:00:00Z")
+	got, err = w.BatchGetPlanTerms(t.Context(), &planv1.BatchGetPlanTermsRequest{Plans: []string{draft, coop}})
+	must(t, err)
+	if terms := got.GetPlanTerms(); len(terms) != 2 || !terms[0].GetLapsed() || terms[1].GetLapsed() {
+		t.Errorf("terms after the year: %v, want the draft lapsed, and not the approved plan", terms)
+	}
 }
 
 func TestBatchGetPlanTerms_Refused(t *testing.T) {

@@ -48,7 +48,11 @@ type PlanTerms struct {
 	// earnings (rule E7).
 	FirstSubmitTime *timestamppb.Timestamp `protobuf:"bytes,9,opt,name=first_submit_time,json=firstSubmitTime,proto3" json:"first_submit_time,omitempty"`
 	// The approved limits, oldest first; none before the approval.
-	Limits        []*Plan_Limit `protobuf:"bytes,10,rep,name=limits,proto3" json:"limits,omitempty"`
+	Limits []*Plan_Limit `protobuf:"bytes,10,rep,name=limits,proto3" json:"limits,omitempty"`
+	// Whether the plan is not approved and can't be any more, unless its program
+	// gives it more time: it is EDITING, ACTION_REQUIRED or REJECTED, and the last
+	// day to submit it is over (rules L5, L6) since more than a day.
+	Lapsed        bool `protobuf:"varint,11,opt,name=lapsed,proto3" json:"lapsed,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -153,11 +157,18 @@ func (x *PlanTerms) GetLimits() []*Plan_Limit {
 	return nil
 }
 
+func (x *PlanTerms) GetLapsed() bool {
+	if x != nil {
+		return x.Lapsed
+	}
+	return false
+}
+
 var File_incentives_plan_v1_plan_terms_proto protoreflect.FileDescriptor
 
 const file_incentives_plan_v1_plan_terms_proto_rawDesc = "" +
 	"\n" +
-	"#incentives/plan/v1/plan_terms.proto\x12\x12incentives.plan.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16google/type/date.proto\x1a\x1dincentives/plan/v1/plan.proto\"\xac\x04\n" +
+	"#incentives/plan/v1/plan_terms.proto\x12\x12incentives.plan.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16google/type/date.proto\x1a\x1dincentives/plan/v1/plan.proto\"\xca\x04\n" +
 	"\tPlanTerms\x120\n" +
 	"\x04plan\x18\x01 \x01(\tB\x1c\xe2A\x01\x03\xfaA\x15\n" +
 	"\x13incentives.dev/PlanR\x04plan\x129\n" +
@@ -172,7 +183,8 @@ const file_incentives_plan_v1_plan_terms_proto_rawDesc = "" +
 	"\x11late_earning_days\x18\b \x01(\x05B\x04\xe2A\x01\x03R\x0flateEarningDays\x12L\n" +
 	"\x11first_submit_time\x18\t \x01(\v2\x1a.google.protobuf.TimestampB\x04\xe2A\x01\x03R\x0ffirstSubmitTime\x12<\n" +
 	"\x06limits\x18\n" +
-	" \x03(\v2\x1e.incentives.plan.v1.Plan.LimitB\x04\xe2A\x01\x03R\x06limitsBFZDgithub.com/incentives-dev/incentives/proto/incentives/plan/v1;planv1b\x06proto3"
+	" \x03(\v2\x1e.incentives.plan.v1.Plan.LimitB\x04\xe2A\x01\x03R\x06limits\x12\x1c\n" +
+	"\x06lapsed\x18\v \x01(\bB\x04\xe2A\x01\x03R\x06lapsedBFZDgithub.com/incentives-dev/incentives/proto/incentives/plan/v1;planv1b\x06proto3"
 
 var (
 	file_incentives_plan_v1_plan_terms_proto_rawDescOnce sync.Once
