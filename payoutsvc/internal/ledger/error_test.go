@@ -80,7 +80,7 @@ func TestErrorsSurface(t *testing.T) {
 				_, _, err := failing.Payouts(t.Context(), ledger.PayoutsQuery{Page: listing.Page{Size: 10}})
 				return err
 			},
-			"Unfinished": func() error { _, err := failing.Unfinished(t.Context()); return err },
+			"Unfinished": func() error { _, _, err := failing.Unfinished(t.Context()); return err },
 		} {
 			if err := ask(); !errors.Is(err, broken) {
 				t.Errorf("%s over a store that fails: %v, want its error", name, err)

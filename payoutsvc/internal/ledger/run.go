@@ -119,22 +119,25 @@ func (l *Ledger) Runs(ctx context.Context, q RunsQuery) (page []Run, after strin
 
 // Unfinished returns the runs that are to be resumed when the service starts:
 // those that are Running. They are in the order of pay dates, as they have to be worked.
-func (l *Ledger) Unfinished(ctx context.Context) ([]RunName, error) {
+// Ids that can't be read hold up no other run: damaged names each.
+func (l *Ledger) Unfinished(ctx context.Context) (names []RunName, damaged []error, err error) {
 	const atOnce = 1000
-	var names []RunName
 	page := listing.Page{Size: atOnce}
 	for {
 		part, after, err := listing.List(ctx, listing.Query[RunName]{
 			DB: l.db, Partitions: listing.All(l.db), Collection: collectionRunsUnfinished, Page: page,
 			Read: func(entry store.Entry) (RunName, bool, error) {
 				name, err := parseRunID(store.Key{Collection: collectionRunsUnfinished, ID: entry.ID})
-				return name, true, err
+				if err != nil {
+					damaged = append(damaged, err)
+				}
+				return name, err == nil, nil
 			},
 		})
 		names = append(names, part...)
 		if err != nil || after == "" {
 			slices.SortStableFunc(names, func(a, b RunName) int { return cmp.Compare(a.PayDate, b.PayDate) })
-			return names, err
+			return names, damaged, err
 		}
 		page.After = after
 	}

@@ -93,7 +93,7 @@ func (r *Runner) Run(ctx context.Context) {
 // also when these have died, until ctx is done.
 func (r *Runner) help(ctx context.Context) {
 	for r.worker.Wait(ctx, lookAfter) == nil {
-		names, err := r.worker.Ledger.Unfinished(ctx)
+		names, _, err := r.worker.Ledger.Unfinished(ctx)
 		if err != nil {
 			continue // it is the store's, and others complain
 		}
@@ -150,7 +150,11 @@ func (r *Runner) close() {
 func (r *Runner) unfinished(ctx context.Context) []ledger.RunName {
 	var names []ledger.RunName
 	r.retry(ctx, "unfinished payout runs can't be read", func() (err error) {
-		names, err = r.worker.Ledger.Unfinished(ctx)
+		var damaged []error
+		names, damaged, err = r.worker.Ledger.Unfinished(ctx)
+		for _, each := range damaged {
+			r.worker.Log.ErrorContext(ctx, "an unfinished payout run can't be read; start it again for its pay date", "error", each)
+		}
 		return err
 	})
 	return names
