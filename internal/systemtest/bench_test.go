@@ -52,6 +52,24 @@ func TestBench(t *testing.T) {
 	s.stop()
 }
 
+// What others are compared with answers all that they do.
+func TestBenchEmpty(t *testing.T) {
+	t.Parallel()
+	var address string
+	server := launch(t, []string{"bench", "empty", "--listen", anyPort}, func(line string) bool {
+		_, address = heard(line)
+		return true
+	})
+	for _, args := range [][]string{{"api", "record", "--workers", "4", "--duration", "300ms"}, {"ingest", "--count", "3000", "--batch", "100"}} {
+		got := finish(t, program(t, append(append([]string{"bench"}, args...), "--payoutsvc", address, "--json")...))
+		var r bench.Result
+		if err := json.Unmarshal([]byte(got.Out), &r); err != nil || got.Status != done || r.Errors > 0 || r.Count == 0 {
+			t.Errorf("bench %s: %+v (%v), want that all calls are answered", strings.Join(args, " "), got, err)
+		}
+	}
+	server.stop(t)
+}
+
 func TestBenchSaysWhatIsWrong(t *testing.T) {
 	t.Parallel()
 	s := serve(t, t.TempDir(), beforePayDay) // without plans

@@ -3,13 +3,11 @@ package bench
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
-	"log/slog"
-	"time"
 
 	"google.golang.org/grpc"
 
-	"github.com/incentives-dev/incentives/internal/auth"
 	"github.com/incentives-dev/incentives/internal/cli"
 	"github.com/incentives-dev/incentives/internal/rpc"
 	payoutv1 "github.com/incentives-dev/incentives/proto/incentives/payout/v1"
@@ -21,25 +19,27 @@ type empty struct {
 
 // Help is printed below the flags' list by --help.
 func (empty) Help() string {
-	return `It answers RecordEarning and StreamEarnings at once, and records nothing: what is left is gRPC and the load generator.
+	return `It answers RecordEarning and StreamEarnings at once, and records nothing: it is a plain gRPC server, without what our services have
+around a call, so what is left is gRPC and the load generator.
 
     incentives bench empty &
     incentives bench api record --payoutsvc 127.0.0.1:9102`
 }
 
-// Run serves until it is told to end.
+// Run serves until it is told to end, and cuts off what is in flight then.
 func (c *empty) Run(ctx context.Context, console *cli.Console) error {
 	listener, err := rpc.Listen(ctx, c.Listen)
 	if err != nil {
 		return err
 	}
+	server := grpc.NewServer() // not one of ours: the checks that ours makes are a part of what is compared with this
+	payoutv1.RegisterPayoutServiceServer(server, emptyPayouts{})
 	console.Printf("empty      %s\n", listener.Addr())
-	server := rpc.Server{
-		Name: "empty", Listener: listener, Guard: auth.Open(), Ready: func(context.Context) error { return nil }, Drain: make(chan struct{}),
-		Deadline: time.Second, Log: slog.New(slog.DiscardHandler),
-		Register: func(r grpc.ServiceRegistrar) { payoutv1.RegisterPayoutServiceServer(r, emptyPayouts{}) },
+	defer context.AfterFunc(ctx, server.Stop)()
+	if err := server.Serve(listener); err != nil && ctx.Err() == nil {
+		return fmt.Errorf("empty on %s: %w", listener.Addr(), err)
 	}
-	return server.Serve(ctx)
+	return nil
 }
 
 // emptyPayouts has handlers that do nothing.
