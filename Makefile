@@ -1,4 +1,4 @@
-# `make demo` needs Go alone, `make test` a redis-server, too; the other targets install the tools that they need into .tools.
+# `make demo` needs Go alone, `make test` and `make bench` a redis-server, too; the other targets install the tools that they need into .tools.
 
 TOOLS     := .tools
 BUF       := $(TOOLS)/buf
@@ -9,6 +9,8 @@ GENERATED := ':(glob)proto/**/*.pb.go' $(OPENAPI)
 # The packages that hold the rules of the product, and the part of their statements that tests must run.
 RULES     := ./plansvc/internal/plan ./payoutsvc/internal/payout
 COVERAGE  := 95.0
+# The packages that have benchmarks.
+BENCHED   := ./internal/money ./internal/store/pebblestore ./payoutsvc/internal/ledger ./payoutsvc ./plansvc ./gateway
 # Licences of modules that may be in the binary.
 LICENSES  := Apache-2.0,BSD-2-Clause,BSD-3-Clause,ISC,MIT,MPL-2.0
 # How long each fuzz target runs, and which release the protos must stay compatible with: the last one.
@@ -60,8 +62,8 @@ cover: ## check how much of the rules the tests of their packages run
 
 # Whole deployments are measured with `incentives bench`; see docs/performance.md.
 .PHONY: bench
-bench: ## run the Go benchmarks of what is done most often
-	go test -run '^$$' -bench . -benchmem ./internal/money ./internal/store/pebblestore ./payoutsvc/internal/ledger
+bench: redis ## run the Go benchmarks of what is done most often
+	go test -run '^$$' -bench . -benchmem $(BENCHED)
 
 # go test fuzzes one target of one package at a time. `-list` names a package's targets, then the package.
 .PHONY: fuzz

@@ -43,7 +43,7 @@ func newPlansvc() *termstest.Plansvc {
 }
 
 // servePlansvc serves a plansvc on an address until stop is called.
-func servePlansvc(t *testing.T, p *termstest.Plansvc, address string) (stop func()) {
+func servePlansvc(t testing.TB, p *termstest.Plansvc, address string) (stop func()) {
 	t.Helper()
 	listener, err := rpc.Listen(t.Context(), address)
 	if err != nil {
@@ -70,7 +70,7 @@ func servePlansvc(t *testing.T, p *termstest.Plansvc, address string) (stop func
 }
 
 // freeAddress is one that nobody listens on.
-func freeAddress(t *testing.T) string {
+func freeAddress(t testing.TB) string {
 	t.Helper()
 	listener, err := rpc.Listen(t.Context(), "127.0.0.1:0")
 	if err != nil {
@@ -91,7 +91,7 @@ type service struct {
 }
 
 // start runs the service in a folder at a time.
-func start(t *testing.T, folder, plansvc, now string, change ...func(*payoutsvc.Config)) *service {
+func start(t testing.TB, folder, plansvc, now string, change ...func(*payoutsvc.Config)) *service {
 	t.Helper()
 	ctx, stop := context.WithCancel(context.Background())
 	s := &service{stop: stop, done: make(chan error, 1), log: watchedLog{seen: &seen{lines: map[string]chan struct{}{}}}}

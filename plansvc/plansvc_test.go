@@ -32,7 +32,7 @@ func start(t *testing.T) planv1.PlanServiceClient {
 }
 
 // run runs the service on a free port until stop.
-func run(t *testing.T, storeURL string) (client planv1.PlanServiceClient, stop func()) {
+func run(t testing.TB, storeURL string) (client planv1.PlanServiceClient, stop func()) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	address, done := make(chan net.Addr, 1), make(chan error, 1)

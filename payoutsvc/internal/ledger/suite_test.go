@@ -64,7 +64,7 @@ func openRedis(t *testing.T) store.DB {
 }
 
 // closeAfter closes a store when the test is over.
-func closeAfter(t *testing.T, db store.DB) {
+func closeAfter(t testing.TB, db store.DB) {
 	t.Helper()
 	t.Cleanup(func() {
 		if err := db.Close(); err != nil {
