@@ -66,7 +66,7 @@ func (c *api) Run(ctx context.Context, console *cli.Console) error {
 			for limit.Err() == nil {
 				began := time.Now()
 				err := call(ctx, start+uint64(last.Add(1)))
-				m.count(1, began, err)
+				m.count(1, time.Since(began), err)
 			}
 			return nil
 		})

@@ -32,11 +32,13 @@ type meter struct {
 	progress *cli.Progress
 	began    time.Time
 
-	mu     sync.Mutex
-	took   *hdrhistogram.Histogram // microseconds of one call or batch
-	done   int64                   // units that were acknowledged
-	failed int64                   // calls that were not
-	first  error                   // why
+	mu       sync.Mutex
+	took     *hdrhistogram.Histogram // microseconds of one call or batch
+	done     int64                   // units that were acknowledged
+	failed   int64                   // calls that were not
+	first    error                   // why
+	outcomes *Outcomes               // of earnings; nil where none are streamed
+	lasted   time.Duration           // of all of it, where somebody else's clock says so
 }
 
 const (
@@ -52,9 +54,8 @@ func newMeter(console *cli.Console, work string, total int64) *meter {
 	}
 }
 
-// count counts what one call or batch did in the time since it began.
-func (m *meter) count(units int64, began time.Time, err error) {
-	took := time.Since(began)
+// count counts what one call or batch did, and how long it took.
+func (m *meter) count(units int64, took time.Duration, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if err != nil {
@@ -81,16 +82,21 @@ type Result struct {
 	P95 float64 `json:"p95_ms"`
 	P99 float64 `json:"p99_ms"`
 	Max float64 `json:"max_ms"`
+	*Outcomes
 }
 
-// finish prints what was measured. It fails where nothing was done.
+// finish prints what was measured. It fails where a call did, and where nothing was done.
 func (m *meter) finish(asJSON bool) error {
-	seconds := time.Since(m.began).Seconds()
+	if m.lasted == 0 {
+		m.lasted = time.Since(m.began)
+	}
+	seconds := m.lasted.Seconds()
 	m.progress.Done()
 	millis := func(quantile float64) float64 { return float64(m.took.ValueAtQuantile(quantile)) / 1000 }
 	r := Result{
 		Work: m.work, Count: m.done, Errors: m.failed, Seconds: seconds, PerSecond: float64(m.done) / seconds,
 		P50: millis(50), P95: millis(95), P99: millis(99), Max: float64(m.took.Max()) / 1000,
+		Outcomes: m.outcomes,
 	}
 	if asJSON {
 		line, err := json.Marshal(r)
@@ -101,10 +107,11 @@ func (m *meter) finish(asJSON bool) error {
 	} else {
 		m.console.Printf("%s: %s in %.2f s, %s/s; p50 %.2f ms, p95 %.2f ms, p99 %.2f ms; %d errors\n",
 			r.Work, cli.Count(r.Count), r.Seconds, cli.Count(int64(r.PerSecond)), r.P50, r.P95, r.P99, r.Errors)
+		m.outcomes.show(m.console)
 	}
 	switch {
 	case m.first == nil:
-		return nil
+		return m.outcomes.err()
 	case m.done == 0:
 		return fmt.Errorf("%s: nothing was done: %w", m.work, m.first)
 	}

@@ -56,8 +56,12 @@ type ingest struct {
 
 // Help is printed below the flags' list by --help.
 func (*ingest) Help() string {
-	return `The same command again sends the same earnings, which are duplicates then. The times are those of a batch, from when it is sent
-until it is acknowledged, with others on their way.
+	return `The same command again sends the same earnings, which are duplicates then; they count, and are told apart. The times are those of
+a batch, from when it is sent until it is acknowledged, with up to three others on their way; how long it waits for room among these is
+not in them.
+
+Rejected earnings are counted by reason, beside the rate, and do not end it. Exit status 2 where some were rejected, and 1 where all
+were, or where a stream broke off.
 
     incentives bench ingest --count 1000000
     incentives bench ingest --count 1000000 --series 2 --json`
@@ -73,6 +77,7 @@ func (c *ingest) Run(ctx context.Context, console *cli.Console) error {
 		return errors.New("--month is such as 2026-04, and every number at least 1")
 	}
 	m := newMeter(console, "ingest", c.Count)
+	m.outcomes = &Outcomes{}
 	group, ctx := errgroup.WithContext(ctx)
 	share := (c.Count + int64(c.Streams) - 1) / int64(c.Streams)
 	for s := range int64(c.Streams) {
@@ -83,7 +88,7 @@ func (c *ingest) Run(ctx context.Context, console *cli.Console) error {
 		group.Go(func() error { return c.stream(ctx, m, month, first, last) })
 	}
 	if err := group.Wait(); err != nil {
-		m.count(0, time.Now(), err)
+		m.count(0, 0, err)
 	}
 	return m.finish(c.JSON)
 }
@@ -99,39 +104,38 @@ func (c *ingest) stream(ctx context.Context, m *meter, month time.Time, first, l
 	if err != nil {
 		return err
 	}
-	sent := make(chan time.Time, inFlight)
-	earned := earnTime(month)
+	room := make(chan struct{}, inFlight)
+	sent := make(chan time.Time, inFlight) // when each batch was sent
+	all, earned := last-first, earnTime(month)
 	go func() {
-		defer close(sent)
 		for ; first < last; first += int64(c.Batch) {
 			request := c.batch(first, min(last, first+int64(c.Batch)), earned)
 			select {
-			case sent <- time.Now():
+			case room <- struct{}{}:
 			case <-stream.Context().Done():
 				return
 			}
+			sent <- time.Now()
 			if stream.Send(request) != nil {
 				return // Recv says why
 			}
 		}
 		_ = stream.CloseSend() // likewise
 	}()
-	for {
+	for answered := int64(0); ; {
 		response, err := stream.Recv()
+		if errors.Is(err, io.EOF) && answered < all {
+			return fmt.Errorf("the stream ended when %d of its %d earnings were answered", answered, all)
+		}
 		if errors.Is(err, io.EOF) {
 			return nil
 		}
 		if err != nil {
 			return err
 		}
-		recorded := int64(0)
-		for _, outcome := range response.GetOutcomes() {
-			if outcome.GetState() == payoutv1.EarningOutcome_REJECTED {
-				return fmt.Errorf("an earning was rejected: %s", outcome.GetStatus().GetMessage())
-			}
-			recorded++
-		}
-		m.count(recorded, <-sent, nil)
+		m.batch(response.GetOutcomes(), time.Since(<-sent))
+		<-room
+		answered += int64(len(response.GetOutcomes()))
 	}
 }
 

@@ -3,6 +3,7 @@ package bench
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/incentives-dev/incentives/internal/cli"
 	"github.com/incentives-dev/incentives/internal/cli/client"
@@ -40,6 +41,6 @@ func (c *payoutRun) Run(ctx context.Context, console *cli.Console) error {
 		err = fmt.Errorf("the run is %s, with %d failures", run.GetState(), run.GetFailuresCount())
 	}
 	// What has earned since the run was started is paid, and not in its total.
-	m.count(max(run.GetPlansTotal(), run.GetPayoutsCount()), m.began, err)
+	m.count(max(run.GetPlansTotal(), run.GetPayoutsCount()), time.Since(m.began), err)
 	return m.finish(c.JSON)
 }
