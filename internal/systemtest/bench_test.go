@@ -7,6 +7,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
 	"github.com/incentives-dev/incentives/internal/cli/bench"
 )
 
@@ -29,9 +32,10 @@ func TestBench(t *testing.T) {
 		}
 		return r
 	}
-	for range 2 { // the second time all are duplicates
-		if r := measure("ingest", "--plans", "300", "--count", "3000", "--batch", "100", "--each"); r.Count != 3000 {
-			t.Errorf("%d earnings were acknowledged, want 3000", r.Count)
+	for _, want := range []bench.Outcomes{{Recorded: 3000}, {Duplicates: 3000}} {
+		r := measure("ingest", "--plans", "300", "--count", "3000", "--batch", "100", "--each")
+		if diff := cmp.Diff(&want, r.Outcomes, cmpopts.IgnoreUnexported(want)); diff != "" || r.Count != 3000 {
+			t.Errorf("%d earnings were acknowledged, want 3000; outcomes (-want +got):\n%s", r.Count, diff)
 		}
 	}
 	earnings := s.must("GET", "/v1/partners/p0000299/plans/azure.coop.fy26/earnings?pageSize=1000", nil).list("earnings")
@@ -40,6 +44,14 @@ func TestBench(t *testing.T) {
 	}
 	if r := measure("run", "2026-05-15"); r.Count != 300 { // also those that wait for their approval are looked at
 		t.Errorf("the run counted %d plans, want 300", r.Count)
+	}
+	if got := s.do(t.TempDir(), "bench", "run", "2026-05-15"); got.Status != failed || !strings.Contains(got.Err, "exists already, and is SUCCEEDED") {
+		t.Errorf("the same run again: %+v, want it refused", got)
+	}
+	// A hundred plans are not there.
+	if got := s.do(t.TempDir(), "bench", "ingest", "--plans", "400", "--count", "400", "--each", "--series", "2"); got.Status != partial ||
+		!strings.Contains(got.Out, "300 recorded, 0 duplicates, 100 rejected\n  PLAN_NOT_FOUND: 100, such as: ") {
+		t.Errorf("with plans that are not there: %+v, want 100 rejected", got)
 	}
 	for _, call := range []string{"record", "plan", "partner", "queue"} {
 		for _, by := range [][]string{nil, {"--gateway", s.gateway}} {
