@@ -79,11 +79,22 @@ func ReasonOf(err error) string {
 	return ""
 }
 
+// A defectError is what a panic has become.
+type defectError struct{ text string }
+
+func (e *defectError) Error() string { return e.text }
+
+// IsDefect tells whether err is a panic that was recovered.
+func IsDefect(err error) bool {
+	_, ok := errors.AsType[*defectError](err)
+	return ok
+}
+
 // Recovered is to be deferred: a panic becomes an error that says what was interrupted by it, and where.
 //
 //nolint:gocritic // a deferred function answers through the named result
 func Recovered(err *error, what string) {
 	if r := recover(); r != nil {
-		*err = fmt.Errorf("%s was interrupted by a defect: %v\n%s", what, r, debug.Stack())
+		*err = &defectError{text: fmt.Sprintf("%s was interrupted by a defect: %v\n%s", what, r, debug.Stack())}
 	}
 }

@@ -3,6 +3,7 @@ package fault_test
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -48,5 +49,20 @@ func TestKindAndReasonThroughWrapping(t *testing.T) {
 	}
 	if k, r := fault.KindOf(errors.New("disk")), fault.ReasonOf(errors.New("disk")); k != 0 || r != "" {
 		t.Errorf("of a foreign error: %v %q, want none", k, r)
+	}
+}
+
+func TestRecovered(t *testing.T) {
+	interrupted := func(fn func() error) (err error) {
+		defer fault.Recovered(&err, "counting")
+		return fn()
+	}
+	err := interrupted(func() error { panic("a defect") })
+	if !fault.IsDefect(fmt.Errorf("outer: %w", err)) || !strings.HasPrefix(err.Error(), "counting was interrupted by a defect: a defect\n") {
+		t.Errorf("a panic: %v", err)
+	}
+	plain := errors.New("disk")
+	if err := interrupted(func() error { return plain }); !errors.Is(err, plain) || fault.IsDefect(err) || fault.IsDefect(nil) {
+		t.Errorf("no panic: %v, a defect: %t", err, fault.IsDefect(err))
 	}
 }

@@ -311,7 +311,10 @@ func (g *group) run(record func(context.Context, time.Time, []Entry) []Outcome) 
 	}
 	var outcomes []Outcome
 	// In this goroutine, a panic would end the process.
-	err := guarded(func() { outcomes = record(context.Background(), now, entries) }) // nobody's: no caller ends it for the others
+	err := guarded(func() error {
+		outcomes = record(context.Background(), now, entries) // nobody's: no caller ends it for the others
+		return nil
+	})
 	if err != nil {
 		outcomes = failed(entries, err)
 	}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -27,7 +26,7 @@ type busy struct {
 	t       *testing.T
 	letGo   chan struct{}
 	waiting sync.WaitGroup // calls that keep it busy
-	poison  string         // the id of an earning that makes a commit panic
+	panics  func(call) bool
 }
 
 // asOne makes many commits as the tap makes each.
@@ -39,10 +38,6 @@ func (a asOne) CommitAll(ctx context.Context, parts []store.Part) []error {
 		errs[i] = a.Commit(ctx, part.Partition, part.Batch)
 	}
 	return errs
-}
-
-func (b *busy) isPoison(batch *store.Batch) bool {
-	return b.poison != "" && slices.ContainsFunc(batch.Writes(), func(w store.Write) bool { return strings.HasSuffix(w.Key.ID, "/"+b.poison) })
 }
 
 // newBusy keeps the ledger as busy with single calls as it gets, with calls of their own partners.
@@ -72,7 +67,7 @@ func newBusyWith(t *testing.T, db store.DB, calls int, record func(*busy, ledger
 		if hold {
 			held <- struct{}{}
 			<-b.letGo
-		} else if c.operation == commit && b.isPoison(c.batch) {
+		} else if b.panics != nil && b.panics(c) {
 			panic("a defect")
 		}
 		return c.do()
@@ -134,33 +129,6 @@ func TestE3_SingleCallsTogether(t *testing.T) {
 		b.wantEarned("together", other, "2026-04", 4_00)
 		if made := b.made[commit] - commits; made > 4 { // one of each partition, and one more each for what is refused
 			t.Errorf("six calls at once make %d commits, want at most 4", made)
-		}
-	})
-}
-
-// One that makes the ledger panic takes none with it that are recorded together with it, wherever they lie.
-func TestE3_SingleCallsBesideAPanic(t *testing.T) {
-	onEach(t, func(t *testing.T, db store.DB) {
-		b := newBusy(t, db)
-		b.poison = "poison"
-		var entries []ledger.Entry
-		for i := range 12 {
-			entries = append(entries, b.entry(b.plan(fmt.Sprint("p", i), 100_00), "", "2026-04", 1_00))
-		}
-		sick := b.plan("p0", 100_00)
-		got := b.recordOne(append(entries, b.entry(sick, b.poison, "2026-04", 2_00))...)
-		for i, word := range got[:len(entries)] {
-			if word != "recorded" && word != "duplicate" { // of its own commit, which was made before the panic
-				t.Errorf("call %d, beside one that panics: %s", i, word)
-			}
-		}
-		if last := got[len(entries)]; !strings.HasPrefix(last, "recording was interrupted by a defect: a defect\n") {
-			t.Errorf("the call that panics: %s", last)
-		}
-		b.wantEarned("beside a panic", sick, "2026-04", 1_00)
-		b.poison = ""
-		if got := b.ledger.RecordOne(t.Context(), b.now, b.entry(sick, "poison", "2026-04", 2_00)); got.Err != nil || got.Duplicate {
-			t.Errorf("the call when the defect is mended: %+v", got)
 		}
 	})
 }
@@ -280,10 +248,6 @@ func TestE1_BatchesDoNotOvertake(t *testing.T) {
 				w.ledger = ledger.New(asOne{slow})
 			}
 			patience := w.ledger.Hurry()
-			elsewhere := "fabrikam"
-			for store.PartitionOf(elsewhere, db.Partitions()) == out {
-				elsewhere += "x"
-			}
 			plan, id, other := w.plan("contoso", 100_00), fmt.Sprint("e-", together), w.plan(elsewhere, 100_00)
 			before := w.ledger.Put(t.Context(), w.now, []ledger.Entry{w.entry(plan, id, "2026-04", 1_00)}, nil)
 			<-held
@@ -395,22 +359,5 @@ func TestBatchesAreBounded(t *testing.T) {
 			t.Errorf("%d commits for 40 batches that are too large for each other, want one each", made)
 		}
 		b.wantEarned("what was not refused", plan, "2026-04", 41_00)
-	})
-}
-
-// What panics where batches are put together is an error of theirs, and ends neither the process nor the line.
-func TestE3_BatchThatPanics(t *testing.T) {
-	onEach(t, func(t *testing.T, db store.DB) {
-		w := newWorld(t, db, "azure")
-		sick := w.ledger.Put(t.Context(), w.now, []ledger.Entry{{}}, nil)
-		<-sick.Done()
-		if err := sick.Outcomes()[0].Err; err == nil || !strings.Contains(err.Error(), "interrupted by a defect") {
-			t.Errorf("a batch that panics: %v", err)
-		}
-		well := w.ledger.Put(t.Context(), w.now, []ledger.Entry{w.entry(w.plan("contoso", 100_00), "a", "2026-04", 1_00)}, sick)
-		<-well.Done()
-		if err := well.Outcomes()[0].Err; err != nil {
-			t.Errorf("the batch after one that panics: %v", err)
-		}
 	})
 }

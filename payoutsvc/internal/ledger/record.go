@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -56,7 +57,7 @@ func (l *Ledger) recordAll(ctx context.Context, now time.Time, entries []Entry) 
 	var group errgroup.Group
 	for some := range slices.Chunk(l.share(b), sharesTogether) {
 		group.Go(func() error {
-			l.recordGuarded(ctx, b, some)
+			l.recordNarrowly(ctx, b, some)
 			return nil // it is in the outcomes
 		})
 	}
@@ -71,28 +72,22 @@ func (l *Ledger) recordAll(ctx context.Context, now time.Time, entries []Entry) 
 	return b.outcomes
 }
 
-// recordGuarded is record, where a panic is an error of the earning that makes it panic, and of no other. Those whose commit
-// was made before are found to be duplicates then. Rule E3.
-func (l *Ledger) recordGuarded(ctx context.Context, b batch, shares []share) {
-	err := guarded(func() { l.record(ctx, b, shares) })
-	if err == nil {
-		return
-	}
+// recordNarrowly is record, where a panic is an error of the earning that makes it panic, and of no other: a share that one has
+// interrupted is recorded again in halves. What of it was committed before is found to be a duplicate then. Rule E3.
+func (l *Ledger) recordNarrowly(ctx context.Context, b batch, shares []share) {
+	l.record(ctx, b, shares)
 	for _, s := range shares {
-		for k := range s.members {
-			one := share{partition: s.partition, members: s.members[k : k+1]}
-			if err := guarded(func() { l.record(ctx, b, []share{one}) }); err != nil {
-				b.outcomes[s.members[k]] = Outcome{Err: err}
-			}
+		if n := len(s.members); n > 1 && fault.IsDefect(b.outcomes[s.members[0]].Err) { // that of all of them
+			l.recordNarrowly(ctx, b, []share{{partition: s.partition, members: s.members[:n/2]}}) // which keeps their order
+			l.recordNarrowly(ctx, b, []share{{partition: s.partition, members: s.members[n/2:]}})
 		}
 	}
 }
 
 // guarded runs fn, and returns as an error what it panics with.
-func guarded(fn func()) (err error) {
+func guarded(fn func() error) (err error) {
 	defer fault.Recovered(&err, "recording")
-	fn()
-	return nil
+	return fn()
 }
 
 // A batch is what is recorded together.
@@ -115,16 +110,13 @@ func (l *Ledger) share(b batch) []share {
 	at := make([]int, len(b.entries))
 	counts := make([]int, l.db.Partitions())
 	for i := range b.entries {
-		mpn, _, err := splitPlan(b.entries[i].Terms.Plan)
-		if err == nil {
-			_, err = programID(b.entries[i].Terms.Program)
-		}
+		p, err := l.home(&b.entries[i])
 		if err != nil {
 			at[i], b.outcomes[i].Err = nowhere, err
 			continue
 		}
-		at[i] = int(l.partitionOf(mpn))
-		counts[at[i]]++
+		at[i] = int(p)
+		counts[p]++
 	}
 	members := make([]int, 0, len(b.entries))
 	var shares []share
@@ -145,7 +137,20 @@ func (l *Ledger) share(b batch) []share {
 	return shares
 }
 
-// record records some shares. Those that can do with one commit do it together.
+// home is the partition of an entry.
+func (l *Ledger) home(e *Entry) (p store.Partition, err error) {
+	defer fault.Recovered(&err, "recording") // here, since all batches of a group are divided at once
+	mpn, _, err := splitPlan(e.Terms.Plan)
+	if err != nil {
+		return 0, err
+	}
+	if _, err := programID(e.Terms.Program); err != nil {
+		return 0, err
+	}
+	return l.partitionOf(mpn), nil
+}
+
+// record records some shares. Those that can do with one commit do it together. A panic is an error of the shares that it interrupts.
 func (l *Ledger) record(ctx context.Context, b batch, shares []share) {
 	recordings := make([]*recording, len(shares))
 	parts := make([]store.Part, 0, len(shares))
@@ -153,33 +158,41 @@ func (l *Ledger) record(ctx context.Context, b batch, shares []share) {
 	for i, s := range shares {
 		r, _ := l.recordings.Get().(*recording) // it has no others
 		recordings[i] = r
-		r.begin(b, s)
-		if b.again {
-			r.err = r.judge(store.ErrConflict) // as the first attempt would come to
-			continue
-		}
-		if r.err = r.prepare(ctx); r.err == nil && r.writes.Len() > 0 {
+		r.err = guarded(func() error {
+			r.begin(b, s)
+			if b.again {
+				return r.judge(store.ErrConflict) // as the first attempt would come to
+			}
+			return r.prepare(ctx)
+		})
+		if r.err == nil && r.writes.Len() > 0 {
 			parts, committing = append(parts, store.Part{Partition: r.partition, Batch: &r.writes}), append(committing, r)
 		}
 	}
-	for i, err := range store.CommitAll(ctx, l.db, parts) {
-		committing[i].err = committing[i].judge(err)
+	err := guarded(func() error {
+		for i, err := range store.CommitAll(ctx, l.db, parts) {
+			committing[i].err = committing[i].judge(err)
+		}
+		return nil
+	})
+	for _, r := range committing {
+		r.err = cmp.Or(err, r.err)
 	}
 	var retries errgroup.Group
 	for _, r := range recordings {
 		if errors.Is(r.err, store.ErrConflict) {
 			retries.Go(func() error {
-				if err := guarded(func() { r.err = store.Retry(ctx, func() error { return r.attempt(ctx) }) }); err != nil {
-					r.err = err
-				}
+				r.err = guarded(func() error { return store.Retry(ctx, func() error { return r.attempt(ctx) }) })
 				return nil
 			})
 		}
 	}
 	_ = retries.Wait() // never fails
 	for _, r := range recordings {
+		interrupted := fault.IsDefect(r.err)
 		r.end()
-		// Not deferred: one that a panic has interrupted still holds its batch, and must not meet another.
-		l.recordings.Put(r)
+		if !interrupted { // else it may hold what must not meet another batch
+			l.recordings.Put(r)
+		}
 	}
 }

@@ -332,39 +332,6 @@ func TestE3_OnePartitionFails(t *testing.T) {
 	})
 }
 
-// A call that panics, which its handler survives, leaves nothing behind for the next one.
-func TestE1_E3_AfterAPanic(t *testing.T) {
-	onEach(t, func(t *testing.T, db store.DB) {
-		w := newWorld(t, db, "azure")
-		a, b := w.plan("a", 100_00), w.plan("b", 100_00)
-		panics := true
-		w.ledger = ledger.New(&tap{DB: db, through: func(c call) error {
-			if panics {
-				panic("a defect")
-			}
-			return c.do()
-		}})
-		for range 8 { // memory that is used again is not always the same
-			func() {
-				defer func() { _ = recover() }()
-				w.ledger.Record(t.Context(), w.now, []ledger.Entry{w.entry(a, "lost", "2026-04", 1_00), w.entry(a, "", "2026-04", 1_00)})
-			}()
-		}
-		panics = false
-		w.wantSaid("after a panic", []string{"recorded", "recorded"}, w.entry(b, "b1", "2026-04", 10_00), w.entry(b, "b2", "2026-04", 10_00))
-		w.wantEarned("after a panic", a, "2026-04", 0)
-		w.wantEarned("after a panic", b, "2026-04", 20_00)
-		for _, id := range []string{"b1", "b2"} {
-			if _, err := w.ledger.Earning(t.Context(), b, id); err != nil {
-				t.Errorf("after a panic: %v", err)
-			}
-		}
-		if _, err := w.ledger.Earning(t.Context(), a, "lost"); err == nil {
-			t.Error("what a panic had interrupted was recorded by the next call")
-		}
-	})
-}
-
 // Of different earnings that are sent under one id at once, one is recorded, and all others are told so.
 func TestE1_OneIDAtOnce(t *testing.T) {
 	onEach(t, func(t *testing.T, db store.DB) {

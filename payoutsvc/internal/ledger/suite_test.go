@@ -23,6 +23,15 @@ var engines = map[string]factory{
 // few is how many partitions a store under test has.
 const few = 3
 
+// elsewhere is a partner in another partition than contoso.
+var elsewhere = func() string {
+	partner := "fabrikam"
+	for store.PartitionOf(partner, few) == store.PartitionOf("contoso", few) {
+		partner += "x"
+	}
+	return partner
+}()
+
 // servers are the Redis servers of all tests.
 var servers redistest.Shared
 
