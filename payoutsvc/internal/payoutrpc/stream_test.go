@@ -407,3 +407,29 @@ func TestStreamEarnings_TooMany(t *testing.T) {
 		}
 	})
 }
+
+// What a stream had waiting when it ended waits no more, so that nobody is refused for it.
+func TestStreamEarnings_EndedLeavesTheLine(t *testing.T) {
+	in(t, func(t *testing.T, o *office) {
+		release := o.db.hold()
+		batch := manyEarnings(5000)
+		for range 33 { // one would be at work, and 160,000 earnings wait, which is as many as may
+			ctx, giveUp := context.WithCancel(t.Context())
+			s := o.sender(ctx, t)
+			s.send(t, batch...)
+			synctest.Wait()
+			giveUp()
+			synctest.Wait()
+		}
+		answer := make(chan error, 1)
+		go func() { // not by the client, which would try again
+			_, err := o.service.BatchRecordEarnings(t.Context(), &payoutv1.BatchRecordEarningsRequest{Earnings: manyEarnings(2)})
+			answer <- err
+		}()
+		synctest.Wait()
+		release()
+		if err := <-answer; err != nil {
+			t.Errorf("a batch when 33 streams have ended that had 5,000 earnings on their way: %v", err)
+		}
+	})
+}
