@@ -49,25 +49,16 @@ func (s *Service) RecordEarning(ctx context.Context, request *payoutv1.RecordEar
 func (s *Service) BatchRecordEarnings(
 	ctx context.Context, request *payoutv1.BatchRecordEarningsRequest,
 ) (*payoutv1.BatchRecordEarningsResponse, error) {
-	outcomes, err := s.recordBatch(ctx, request.GetEarnings())
-	if err != nil {
-		return nil, err
-	}
-	return &payoutv1.BatchRecordEarningsResponse{Outcomes: outcomes}, nil
-}
-
-// recordBatch records earnings, and returns the outcome of each, in order. It
-// fails where it looked at none, or could do nothing for any of them now.
-func (s *Service) recordBatch(ctx context.Context, earnings []*payoutv1.Earning) ([]*payoutv1.EarningOutcome, error) {
-	attempts, err := readBatch(earnings)
+	attempts, err := readBatch(request.GetEarnings())
 	if err != nil {
 		return nil, err
 	}
 	s.record(ctx, attempts)
-	if ctx.Err() != nil {
-		return nil, ctx.Err() // what became of some of them is not known
+	outcomes, err := s.outcomes(ctx, attempts)
+	if err != nil {
+		return nil, err
 	}
-	return s.outcomes(ctx, attempts)
+	return &payoutv1.BatchRecordEarningsResponse{Outcomes: outcomes}, nil
 }
 
 // readBatch reads the earnings of a batch. It fails where there are none, or too many.
@@ -96,9 +87,12 @@ func readBatch(earnings []*payoutv1.Earning) ([]attempt, error) {
 	return attempts, nil
 }
 
-// outcomes says what became of attempts. It fails where nothing did, since
+// outcomes says what became of attempts, each in its place. It fails where nothing did, since
 // everything that they need is out.
 func (s *Service) outcomes(ctx context.Context, attempts []attempt) ([]*payoutv1.EarningOutcome, error) {
+	if ctx.Err() != nil {
+		return nil, ctx.Err() // what became of some of them is not known
+	}
 	wires, outcomes := make([]payoutv1.EarningOutcome, len(attempts)), make([]*payoutv1.EarningOutcome, len(attempts))
 	var outage, defect error
 	var month payout.Month

@@ -210,11 +210,7 @@ func (f *flow) answer() error {
 	f.batches = slices.Delete(f.batches, 0, 1)
 	f.releaseAhead()
 	learn(b.attempts, b.places, b.place.Outcomes())
-	ctx := f.stream.Context()
-	if ctx.Err() != nil {
-		return ctx.Err() // what became of some of them is not known
-	}
-	outcomes, err := f.outcomes(ctx, b.attempts)
+	outcomes, err := f.outcomes(f.stream.Context(), b.attempts)
 	if err != nil {
 		return err
 	}
