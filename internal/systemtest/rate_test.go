@@ -16,17 +16,19 @@ import (
 	"github.com/incentives-dev/incentives/internal/auth/authtest"
 	"github.com/incentives-dev/incentives/internal/fault"
 	"github.com/incentives-dev/incentives/internal/rpc"
+	"github.com/incentives-dev/incentives/internal/store/redistest"
 	payoutv1 "github.com/incentives-dev/incentives/proto/incentives/payout/v1"
 	planv1 "github.com/incentives-dev/incentives/proto/incentives/plan/v1"
 )
 
-// One caller's streams leave room for those of others.
+// One caller's streams leave room for those of others, and for more of its own when they have ended.
 func TestStreamsOfOneCaller(t *testing.T) {
 	t.Parallel()
 	c := startClosed(t)
 	payouts := payoutv1.NewPayoutServiceClient(c.payouts)
-	open := func(token string) error {
-		stream, err := payouts.StreamEarnings(bearing(t.Context(), token))
+	first, end := context.WithCancel(t.Context())
+	open := func(ctx context.Context, token string) error {
+		stream, err := payouts.StreamEarnings(bearing(ctx, token))
 		if err != nil {
 			return err
 		}
@@ -39,16 +41,26 @@ func TestStreamsOfOneCaller(t *testing.T) {
 	}
 	greedy, other := c.token("greedy", "EARNINGS_WRITER", ""), c.token("erp", "EARNINGS_WRITER", "")
 	for i := range 12 {
-		if err := open(greedy); err != nil {
+		if err := open(first, greedy); err != nil {
 			t.Fatalf("stream %d: %v", i, err)
 		}
 	}
-	if err := open(greedy); status.Code(err) != codes.ResourceExhausted || fault.ReasonOf(rpc.FromStatus(err)) != "TOO_MANY_STREAMS" {
+	if err := open(t.Context(), greedy); status.Code(err) != codes.ResourceExhausted || fault.ReasonOf(rpc.FromStatus(err)) != "TOO_MANY_STREAMS" {
 		t.Errorf("one more: %v, want TOO_MANY_STREAMS", err)
 	}
-	if err := open(other); err != nil {
+	if err := open(t.Context(), other); err != nil {
 		t.Errorf("another caller: %v, want a stream", err)
 	}
+	end()
+	for i := range 12 {
+		redistest.Await(t, "a stream in place of one that has ended", func(context.Context) error {
+			if err := open(t.Context(), greedy); err != nil {
+				return fmt.Errorf("stream %d: %w", i, err)
+			}
+			return nil
+		})
+	}
+	c.stop()
 }
 
 // Where Redis is the store, what one caller may do does not grow with the instances that it calls, and who has had its share is told

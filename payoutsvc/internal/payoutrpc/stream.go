@@ -66,23 +66,23 @@ func (s *Service) StreamEarnings(stream earningStream) error {
 
 // enterStream counts a stream, until leave is called.
 func (s *Service) enterStream(ctx context.Context) (leave func(), err error) {
-	leave = func() { s.streams.Add(-1) }
+	leaveAll := func() { s.streams.Add(-1) } // not leave: what is returned would call itself
 	if s.streams.Add(1) > maxStreams {
-		leave()
+		leaveAll()
 		return nil, tooManyStreams("%d streams are open, which is as many as are taken: send on fewer, or later", maxStreams)
 	}
 	s.places.Do(func() { s.streamsOf = limit.NewPlaces(maxOfCaller) })
 	who, _ := auth.Caller(ctx)
 	key := who.Key()
 	if key == "" {
-		return leave, nil
+		return leaveAll, nil
 	}
 	leaveOwn, ok := s.streamsOf.Take(key)
 	if !ok {
-		leave()
+		leaveAll()
 		return nil, tooManyStreams("%d streams of this caller are open, as many as it may have: send on fewer", maxOfCaller)
 	}
-	return func() { leaveOwn(); leave() }, nil
+	return func() { leaveOwn(); leaveAll() }, nil
 }
 
 func tooManyStreams(format string, most int) error {
