@@ -2,6 +2,7 @@ package systemtest
 
 import (
 	"context"
+	"fmt"
 	"net"
 	"net/http"
 	"strconv"
@@ -25,15 +26,44 @@ const (
 	honestLeast    = 0.8         // of their rate while there is abuse
 )
 
-// honest makes calls of all kinds at their pace for a while, and returns how many a second were answered in time. Each one that
-// was not is in failed.
-func (a *attacked) honest(d time.Duration, failed func(string, ...any)) (perSecond float64) {
+// honest makes calls of each kind at their pace for a while, and returns how many a second of those begun in it were answered in time. Each one that
+// was not is an error.
+func (a *attacked) honest(d, deadline time.Duration) (perSecond map[string]float64) {
 	ctx, cancel := context.WithTimeout(a.Context(), d)
 	defer cancel()
-	var done atomic.Int64
+	kinds := a.kinds()
+	done := make(map[string]*atomic.Int64, len(kinds))
 	var all sync.WaitGroup
-	record := payoutv1.NewPayoutServiceClient(a.payouts).RecordEarning
-	for name, call := range map[string]func(context.Context) (string, error){
+	for name, call := range kinds {
+		pace, count := rate.NewLimiter(honestPace, 1), &atomic.Int64{}
+		done[name] = count
+		for range honestPace { // in line for the pace, so that slow answers do not slow it
+			all.Go(func() {
+				for pace.Wait(ctx) == nil {
+					limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), deadline)
+					got, err := call(limited)
+					cancel()
+					if err != nil || got != "OK " {
+						a.Errorf("%s: %s, %v", name, got, err)
+						continue
+					}
+					count.Add(1)
+				}
+			})
+		}
+	}
+	all.Wait()
+	perSecond = map[string]float64{}
+	for name, count := range done {
+		perSecond[name] = float64(count.Load()) / d.Seconds()
+	}
+	return perSecond
+}
+
+// kinds are the calls of those who mean well; each returns "OK " where it has succeeded.
+func (a *attacked) kinds() map[string]func(context.Context) (string, error) {
+	payouts := payoutv1.NewPayoutServiceClient(a.payouts)
+	return map[string]func(context.Context) (string, error){
 		"reading over gRPC": func(ctx context.Context) (string, error) { return a.get(ctx, a.ann) },
 		"reading over JSON": func(ctx context.Context) (string, error) {
 			httpStatus, answer, err := a.http(ctx, http.MethodGet, a.plan, "", "Authorization", "Bearer "+a.ann)
@@ -42,32 +72,48 @@ func (a *attacked) honest(d time.Duration, failed func(string, ...any)) (perSeco
 			}
 			return string(answer), err
 		},
-		"recording": func(ctx context.Context) (string, error) {
-			_, err := record(bearing(ctx, a.writer), &payoutv1.RecordEarningRequest{Earning: &payoutv1.Earning{
+		"recording one": func(ctx context.Context) (string, error) {
+			_, err := payouts.RecordEarning(bearing(ctx, a.writer), &payoutv1.RecordEarningRequest{Earning: &payoutv1.Earning{
 				Amount: &money.Money{CurrencyCode: "USD", Units: 1}, EarnTime: timestamppb.Now(),
 			}, Parent: strings.TrimPrefix(a.plan, "/v1/"), EarningId: strconv.FormatInt(a.recorded.Add(1), 10)})
 			return "OK ", err
 		},
-	} {
-		pace := rate.NewLimiter(honestPace, 1)
-		for range 32 { // in line for the pace, so that slow answers do not slow it
-			all.Go(func() {
-				for pace.Wait(ctx) == nil {
-					limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), honestDeadline)
-					got, err := call(limited)
-					cancel()
-					if err != nil || got != "OK " {
-						failed("%s: %s, %v", name, got, err)
-						continue
-					}
-					done.Add(1)
+		"recording ten": func(ctx context.Context) (string, error) {
+			answer, err := payouts.BatchRecordEarnings(bearing(ctx, a.writer), &payoutv1.BatchRecordEarningsRequest{Earnings: a.batchOf(10)})
+			for _, outcome := range answer.GetOutcomes() {
+				if outcome.GetState() != payoutv1.EarningOutcome_RECORDED {
+					return outcome.String(), err
 				}
-			})
+			}
+			return "OK ", err
+		},
+	}
+}
+
+// besieged measures honest calls before something is done to the server, for a while during it, and after, and wants each kind of them to
+// have kept its rate.
+func (a *attacked) besieged(deadline time.Duration, what string, do func(ctx context.Context) string) {
+	a.Helper()
+	const quiet = 2 * time.Second
+	before := a.honest(quiet, deadline)
+	ctx, cancel := context.WithCancel(a.Context())
+	defer cancel()
+	said := make(chan string, 1)
+	go func() { said <- do(ctx) }()
+	during := a.honest(3*quiet, deadline)
+	cancel()
+	about := <-said
+	after := a.honest(quiet, deadline)
+	for kind, under := range during {
+		usual := (before[kind] + after[kind]) / 2
+		a.Logf("%s: %.0f a second before, %.0f %s (%s), %.0f after: %.2f of their rate", kind, before[kind], under, what, about, after[kind], under/usual)
+		if under < honestLeast*usual {
+			a.Errorf("%s kept %.2f of its rate, want %.2f", kind, under/usual, honestLeast)
+		}
+		if usual < honestLeast*honestPace {
+			a.Errorf("%s had a rate of %.0f without abuse, want about %d", kind, usual, honestPace)
 		}
 	}
-	began := time.Now()
-	all.Wait()
-	return float64(done.Load()) / time.Since(began).Seconds()
 }
 
 // abusePace is how many times a second each abuse is committed, if it can be: all together are several times what honest callers do. Those who
@@ -131,28 +177,14 @@ func TestAbuseSlowsNobody(t *testing.T) {
 	}
 	a := startAttacked(t)
 	abuses := a.abuses()
-	quiet := 2 * time.Second
-	during := 3 * quiet
-	before := a.honest(quiet, t.Errorf)
 	idle := mayOpen(t, 10_000)
-	for _, address := range []string{strings.TrimPrefix(a.gateway, "http://"), a.plansvc} {
-		hold(t, address, idle/2)
-	}
-	ctx, cancel := context.WithCancel(t.Context())
-	counted := make(chan int64, 1)
-	go func() { counted <- a.abuse(ctx, abuses) }()
-	under := a.honest(during, t.Errorf)
-	cancel()
-	refused := <-counted
-	after := a.honest(quiet, t.Errorf)
-	usual := (before + after) / 2
-	t.Logf("honest calls: %.0f a second before, %.0f while there were %.0f abuses a second and %d idle connections, %.0f after: %.2f of their rate",
-		before, under, float64(refused)/during.Seconds(), idle, after, under/usual)
-	if under < honestLeast*usual {
-		t.Errorf("honest calls kept %.2f of their rate, want %.2f", under/usual, honestLeast)
-	}
-	if pace := 3.0 * honestPace; usual < honestLeast*pace {
-		t.Errorf("honest calls had a rate of %.0f without abuse, want about %.0f", usual, pace)
-	}
+	a.besieged(honestDeadline, "while there was abuse", func(ctx context.Context) string {
+		for _, address := range []string{strings.TrimPrefix(a.gateway, "http://"), a.plansvc} {
+			hold(t, address, idle/2)
+		}
+		began := time.Now()
+		refused := a.abuse(ctx, abuses)
+		return fmt.Sprintf("%.0f times a second, and %d idle connections", float64(refused)/time.Since(began).Seconds(), idle)
+	})
 	a.stop()
 }

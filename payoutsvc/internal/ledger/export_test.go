@@ -52,6 +52,31 @@ func Turns(callers ...string) (order []int) {
 	return order
 }
 
+// A Sized is a caller with a batch of so many earnings.
+type Sized struct {
+	Caller string
+	Size   int
+}
+
+// Groups are the groups in which batches are recorded that wait together, each batch by where it stands.
+func Groups(batches ...Sized) (groups [][]int) {
+	l := Line{most: LargestBatch, waits: map[string]int{}}
+	at := map[*Place]int{}
+	for i, b := range batches {
+		p := &Place{caller: b.Caller, entries: make([]Entry, b.Size)}
+		at[p] = i
+		l.places = append(l.places, p)
+	}
+	for g := l.take(); g != nil; g = l.take() {
+		var group []int
+		for _, p := range g.places {
+			group = append(group, at[p])
+		}
+		groups = append(groups, group)
+	}
+	return groups
+}
+
 // PutBounded puts a batch in line as Record does, and does not wait for it.
 func (l *Ledger) PutBounded(ctx context.Context, now time.Time, entries []Entry) *Place {
 	return l.batches.put(&Place{ctx: ctx, now: now, entries: entries}, true)

@@ -256,10 +256,12 @@ func (l *Line) take() *group {
 	g := &group{}
 	places := byTurns(l.places)
 	kept := places[:0]
-	full := false
+	full := map[string]bool{} // callers with a batch that finds no room: their later ones don't overtake it, and those of others may
 	for _, p := range places {
-		full = full || g.size > 0 && (l.slow > 0 || g.size+len(p.entries) > l.most)
-		if full || !p.mayJoin(g) {
+		if g.size > 0 && (l.slow > 0 || g.size+len(p.entries) > l.most) {
+			full[p.caller] = true
+		}
+		if full[p.caller] || !p.mayJoin(g) {
 			kept = append(kept, p)
 			continue
 		}
