@@ -127,6 +127,9 @@ func TestHelp(t *testing.T) {
 			if flag.Help == "" {
 				t.Errorf("%s --%s has no help", path, flag.Name)
 			}
+			if flag.Name == "client-roles" && flag.Hidden != (command.Name == "serve") {
+				t.Errorf("%s --client-roles is hidden: %t; serve alone refuses it", path, flag.Hidden)
+			}
 		}
 		for _, arg := range command.Positional {
 			if arg.Help == "" {

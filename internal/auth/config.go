@@ -21,13 +21,19 @@ import (
 	authv1 "github.com/incentives-dev/incentives/proto/incentives/auth/v1"
 )
 
+// Tokens are which of them callers are known by.
+type Tokens struct {
+	OIDCIssuer        string `name:"oidc-issuer" placeholder:"URL" help:"Issuer of callers' tokens (OpenID Connect)."`
+	OIDCAudience      string `name:"oidc-audience" placeholder:"NAME" help:"Audience that a token must be for; needed with an issuer."`
+	OIDCRolesClaim    string `name:"oidc-roles-claim" placeholder:"CLAIM" default:"roles" help:"Claim that lists roles (default ${default})."`
+	OIDCPartnersClaim string `name:"oidc-partners-claim" placeholder:"CLAIM" default:"mpn_ids" help:"Claim that lists MPN IDs (default ${default})."`
+}
+
 // Settings are who may call a service.
 type Settings struct {
-	OIDCIssuer        string            `name:"oidc-issuer" placeholder:"URL" help:"Issuer of callers' tokens (OpenID Connect)."`
-	OIDCAudience      string            `name:"oidc-audience" placeholder:"NAME" help:"Audience that a token must be for; needed with an issuer."`
-	OIDCRolesClaim    string            `name:"oidc-roles-claim" placeholder:"CLAIM" default:"roles" help:"Claim that lists roles (default ${default})."`
-	OIDCPartnersClaim string            `name:"oidc-partners-claim" placeholder:"CLAIM" default:"mpn_ids" help:"Claim that lists MPN IDs (default ${default})."`
-	ClientRoles       map[string]string `name:"client-roles" placeholder:"SAN=ROLE" mapsep:"," help:"Roles by certificate, as a.example.com=AUDITOR."`
+	Tokens
+
+	ClientRoles map[string]string `name:"client-roles" placeholder:"SAN=ROLE" mapsep:"," help:"Roles by certificate, as a.example.com=AUDITOR."`
 
 	// Clock tells whether a token has expired; the machine's where it is nil.
 	Clock clock.Clock `kong:"-"`

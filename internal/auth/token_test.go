@@ -42,8 +42,8 @@ func newService(t *testing.T, issuer string) *service {
 	t.Helper()
 	s := &service{time: now}
 	settings := Settings{
-		OIDCIssuer: issuer, OIDCAudience: "incentives", OIDCRolesClaim: "roles", OIDCPartnersClaim: "mpn_ids",
-		Clock: func() time.Time { return s.time }, Internal: "between-us",
+		Tokens: Tokens{OIDCIssuer: issuer, OIDCAudience: "incentives", OIDCRolesClaim: "roles", OIDCPartnersClaim: "mpn_ids"},
+		Clock:  func() time.Time { return s.time }, Internal: "between-us",
 	}
 	if err := settings.Check("10.0.0.5:9001"); err != nil {
 		t.Fatal(err)

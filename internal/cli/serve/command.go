@@ -87,8 +87,9 @@ type Serve struct {
 	payoutsvc.Streams
 	AllowOrigin []string `placeholder:"URL" help:"Origins whose pages may use the API, such as https://partners.example.com; none by default."`
 	rpc.TLS
-	auth.Settings
-	Limits limit.Settings `embed:""`
+	auth.Tokens
+	ClientRoles map[string]string `hidden:"" mapsep:"," help:"Of plansvc and payoutsvc by themselves; refused."`
+	Limits      limit.Settings    `embed:""`
 	clockFlag
 	logFlag
 }
@@ -124,7 +125,7 @@ func (c *Serve) Run(ctx context.Context, console *cli.Console) error {
 	plans, payouts := c.stores()
 	return System{
 		Listen: c.Listen, Plansvc: c.Plansvc, Payoutsvc: c.Payoutsvc, PlanStore: plans, PayoutStore: payouts,
-		Access: c.Settings, Limits: c.Limits, AllowOrigin: c.AllowOrigin, TLS: c.TLS, Streams: c.Streams,
+		Access: auth.Settings{Tokens: c.Tokens, ClientRoles: c.ClientRoles}, Limits: c.Limits, AllowOrigin: c.AllowOrigin, TLS: c.TLS, Streams: c.Streams,
 		ShutdownTimeout: c.ShutdownTimeout, Clock: now, Log: c.logger(console),
 		Listening: func(name, address string) { printAddress(console, name, address) },
 		Ready:     func(Addresses) { console.Printf("ready\n") },
