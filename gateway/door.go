@@ -27,7 +27,7 @@ const (
 // has had a browser send.
 type door struct {
 	failures
-	bodies   *limit.Places // that are large, by address
+	bodies   limit.Places // that are large, by address
 	cors     *cors.Cors
 	crossing *http.CrossOriginProtection
 	inside   http.Handler
@@ -35,7 +35,7 @@ type door struct {
 
 // newDoor lets pages of the given origins in, such as https://partners.example.com, and no others; an error names one that is none.
 func newDoor(f failures, origins []string, inside http.Handler) (*door, error) {
-	d := &door{failures: f, bodies: limit.NewPlaces(mostBodies), crossing: http.NewCrossOriginProtection(), inside: inside}
+	d := &door{failures: f, crossing: http.NewCrossOriginProtection(), inside: inside}
 	for _, origin := range origins {
 		if err := d.crossing.AddTrustedOrigin(origin); err != nil {
 			return nil, err
@@ -81,7 +81,7 @@ func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if r.ContentLength < 0 || r.ContentLength > smallBody {
-		leave, ok := d.bodies.Take(source)
+		leave, ok := d.bodies.Take(source, mostBodies)
 		if !ok {
 			refusal := fault.New(fault.Limit, "TOO_MANY_BODIES", "%d calls of this address with large bodies are in flight, and no more are taken", mostBodies)
 			refusal.RetryAfter = time.Second

@@ -17,7 +17,6 @@ import (
 	"google.golang.org/grpc/metadata"
 
 	"github.com/incentives-dev/incentives/internal/clock"
-	"github.com/incentives-dev/incentives/internal/limit"
 	authv1 "github.com/incentives-dev/incentives/proto/incentives/auth/v1"
 )
 
@@ -129,7 +128,7 @@ func (c Settings) clientRoles() (map[string][]authv1.Role, error) {
 
 // Guard is one by the settings, which have passed Check.
 func (c Settings) Guard(log *slog.Logger, sees Sees) (*Guard, error) {
-	g := &Guard{sees: sees, log: log, strangers: limit.NewPlaces(mostOpen)}
+	g := &Guard{sees: sees, log: log}
 	if !c.closed() {
 		g.identify = identifyLocal
 		return g, nil

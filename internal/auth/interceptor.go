@@ -21,7 +21,7 @@ type Guard struct {
 	limit     Limit
 	tokens    *issuer // nil where there is none
 	// strangers are those who call what everybody may, by address.
-	strangers *limit.Places
+	strangers limit.Places
 	policies  map[string]policy // by full method name
 	log       *slog.Logger
 	sees      Sees
@@ -64,7 +64,7 @@ func (g *Guard) Tap(ctx context.Context, method string) (context.Context, error)
 	case err == nil:
 		return WithCaller(ctx, who), nil
 	case IsOpen(method):
-		leave, ok := g.strangers.Take(Source(ctx))
+		leave, ok := g.strangers.Take(Source(ctx), mostOpen)
 		if !ok {
 			return nil, fault.New(fault.Limit, "TOO_MANY_CALLS_AT_ONCE", "%d calls of this address are in flight, which is as many as are taken", mostOpen)
 		}

@@ -108,7 +108,7 @@ func (k *keys) get(ctx context.Context, id string, mayWait bool) (found []jose.J
 	if !mayWait {
 		return nil, 0, errUndecided
 	}
-	leave, ok := k.waiting.Take("")
+	leave, ok := k.waiting.Take("", mostWaiting)
 	if !ok {
 		return nil, 0, errors.New("too many calls wait for the issuer")
 	}

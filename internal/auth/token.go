@@ -96,7 +96,7 @@ func newIssuer(c Settings, log *slog.Logger) *issuer {
 	}
 	return &issuer{
 		url: c.OIDCIssuer, audience: c.OIDCAudience, rolesClaim: c.OIDCRolesClaim, partnersClaim: c.OIDCPartnersClaim, log: log, clock: c.Clock,
-		verified: remembered, forgeries: newForgeries(c.Clock), outage: rate.Sometimes{Interval: time.Minute}, waiting: limit.NewPlaces(mostWaiting),
+		verified: remembered, forgeries: newForgeries(c.Clock), outage: rate.Sometimes{Interval: time.Minute}, waiting: &limit.Places{},
 	}
 }
 
@@ -108,7 +108,7 @@ func (i *issuer) reach(ctx context.Context, mayWait bool) (*reached, error) {
 	if !mayWait {
 		return nil, errUndecided
 	}
-	leave, ok := i.waiting.Take("")
+	leave, ok := i.waiting.Take("", mostWaiting)
 	if !ok {
 		return nil, i.out(ctx, nil)
 	}

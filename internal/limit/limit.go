@@ -47,7 +47,7 @@ const (
 // A Limiter knows what each caller has taken. Where its Redis is set, several instances count together.
 type Limiter struct {
 	perSecond int
-	inFlight  *Places             // by caller
+	inFlight  Places              // by caller
 	shared    *redis_rate.Limiter // nil where each instance counts for itself
 	prefix    string
 	log       *slog.Logger
@@ -78,7 +78,7 @@ func New(s Settings, db any, log *slog.Logger) *Limiter {
 	if err != nil {
 		panic(err) //nolint:forbidigo // the size is a constant above 0
 	}
-	l := &Limiter{perSecond: s.RateLimit, inFlight: NewPlaces(mostInFlight), log: log, callers: callers, now: clock.Real()}
+	l := &Limiter{perSecond: s.RateLimit, log: log, callers: callers, now: clock.Real()}
 	if shared, ok := db.(Shared); ok {
 		client, prefix := shared.Redis()
 		l.shared, l.prefix = redis_rate.NewLimiter(client), prefix
@@ -89,7 +89,7 @@ func New(s Settings, db any, log *slog.Logger) *Limiter {
 // Take takes one call of a caller. RESOURCE_EXHAUSTED where it has had its share, with the time until there is more. When the
 // call is over, release has to be called.
 func (l *Limiter) Take(ctx context.Context, name string) (release func(), err error) {
-	release, ok := l.inFlight.Take(name)
+	release, ok := l.inFlight.Take(name, mostInFlight)
 	if !ok {
 		return nil, tooMuch("TOO_MANY_CALLS_AT_ONCE", time.Second, "%d calls of this caller are in flight, which is as many as are taken", mostInFlight)
 	}

@@ -125,24 +125,24 @@ func TestSettingsAreChecked(t *testing.T) {
 
 func TestPlaces(t *testing.T) {
 	t.Parallel()
-	p := NewPlaces(2)
-	first, ok := p.Take("a")
-	_, also := p.Take("a")
+	var p Places
+	first, ok := p.Take("a", 2)
+	_, also := p.Take("a", 2)
 	if !ok || !also {
 		t.Fatal("there are two places, and no two are taken")
 	}
-	if _, ok := p.Take("a"); ok {
+	if _, ok := p.Take("a", 2); ok {
 		t.Error("a third place is taken")
 	}
-	if _, ok := p.Take("b"); !ok {
+	if _, ok := p.Take("b", 2); !ok {
 		t.Error("another key has no place")
 	}
 	first()
 	first() // twice is once
-	if _, ok := p.Take("a"); !ok {
+	if _, ok := p.Take("a", 2); !ok {
 		t.Error("a place that was left is not taken")
 	}
-	if _, ok := p.Take("a"); ok {
+	if _, ok := p.Take("a", 2); ok {
 		t.Error("a place that was left is taken twice")
 	}
 }

@@ -2,23 +2,21 @@ package limit
 
 import "sync"
 
-// Places are how much of something may be taken at once, by each key, such as the address that it is taken for.
+// Places are how much of something is taken at once, by each key, such as the address that it is taken for. The zero Places is ready.
 type Places struct {
-	most int
-
 	mu    sync.Mutex
 	taken map[string]int
 }
 
-// NewPlaces has so many places for each key.
-func NewPlaces(most int) *Places { return &Places{most: most, taken: map[string]int{}} }
-
-// Take takes a place; ok is false where there is none left. It has to be left, once.
-func (p *Places) Take(key string) (leave func(), ok bool) {
+// Take takes a place of those that a key may have; ok is false where none is left. It has to be left, once.
+func (p *Places) Take(key string, most int) (leave func(), ok bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.taken[key] >= p.most {
+	if p.taken[key] >= most {
 		return nil, false
+	}
+	if p.taken == nil {
+		p.taken = map[string]int{}
 	}
 	p.taken[key]++
 	return sync.OnceFunc(func() {

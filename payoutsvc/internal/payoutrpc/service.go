@@ -2,7 +2,6 @@ package payoutrpc
 
 import (
 	"log/slog"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -31,6 +30,5 @@ type Service struct {
 	WatchInterval time.Duration
 
 	streams, readsAhead atomic.Int32 // how many there are; see StreamEarnings
-	places              sync.Once
-	streamsOf           *limit.Places // by caller
+	streamsOf           limit.Places // by caller
 }

@@ -11,7 +11,6 @@ import (
 
 	"github.com/incentives-dev/incentives/internal/auth"
 	"github.com/incentives-dev/incentives/internal/fault"
-	"github.com/incentives-dev/incentives/internal/limit"
 	"github.com/incentives-dev/incentives/internal/rpc"
 	"github.com/incentives-dev/incentives/payoutsvc/internal/ledger"
 	payoutv1 "github.com/incentives-dev/incentives/proto/incentives/payout/v1"
@@ -71,13 +70,12 @@ func (s *Service) enterStream(ctx context.Context) (leave func(), err error) {
 		leaveAll()
 		return nil, tooManyStreams("%d streams are open, which is as many as are taken: send on fewer, or later", maxStreams)
 	}
-	s.places.Do(func() { s.streamsOf = limit.NewPlaces(maxOfCaller) })
 	who, _ := auth.Caller(ctx)
 	key := who.Key()
 	if key == "" {
 		return leaveAll, nil
 	}
-	leaveOwn, ok := s.streamsOf.Take(key)
+	leaveOwn, ok := s.streamsOf.Take(key, maxOfCaller)
 	if !ok {
 		leaveAll()
 		return nil, tooManyStreams("%d streams of this caller are open, as many as it may have: send on fewer", maxOfCaller)
