@@ -21,23 +21,23 @@ type Streams struct {
 	StreamCount int    `placeholder:"N" default:"16" help:"How many streams there are (default ${default})."`
 }
 
-// maxStreams is how many streams there can be: each has a connection of its own.
-const maxStreams = 1024
+// maxStreamCount is how many streams there can be: each has a connection of its own.
+const maxStreamCount = 1024
 
 // dial connects to the streams; nil where there are none.
 func (s Streams) dial(ctx context.Context, log *slog.Logger) (*queue.Queue, error) {
 	if s.Streams == "" {
 		return nil, nil //nolint:nilnil // there are no streams, as said
 	}
-	if s.StreamCount < 1 || s.StreamCount > maxStreams {
-		return nil, fmt.Errorf("%d streams are asked for; 1 to %d are possible", s.StreamCount, maxStreams)
+	if s.StreamCount < 1 || s.StreamCount > maxStreamCount {
+		return nil, fmt.Errorf("%d streams are asked for; 1 to %d are possible", s.StreamCount, maxStreamCount)
 	}
 	client, prefix, err := redisstore.Dial(s.Streams, log)
 	if err != nil {
 		return nil, fmt.Errorf("streams: %w", err)
 	}
 	q := &queue.Queue{Client: client, Prefix: prefix, Name: earningtext.Queue, Streams: s.StreamCount}
-	unread, err := q.Beyond(ctx, maxStreams)
+	unread, err := q.Beyond(ctx, maxStreamCount)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("streams: %w", err), client.Close())
 	}

@@ -71,7 +71,7 @@ func Run(ctx context.Context, config Config) (err error) {
 		config.OnListen(listener.Addr())
 	}
 	service := planrpc.New(plans, config.Clock)
-	guard, err := config.Guard(config.Log, service.Sees)
+	guard, err := config.Guard(config.Log, service.Visible)
 	if err != nil {
 		return fmt.Errorf("plansvc: %w", err)
 	}

@@ -127,8 +127,8 @@ func (c Settings) clientRoles() (map[string][]authv1.Role, error) {
 }
 
 // Guard is one by the settings, which have passed Check.
-func (c Settings) Guard(log *slog.Logger, sees Sees) (*Guard, error) {
-	g := &Guard{sees: sees, log: log}
+func (c Settings) Guard(log *slog.Logger, visible Visible) (*Guard, error) {
+	g := &Guard{visible: visible, log: log}
 	if !c.closed() {
 		g.identify = identifyLocal
 		return g, nil

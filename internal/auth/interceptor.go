@@ -24,12 +24,12 @@ type Guard struct {
 	strangers limit.Places
 	policies  map[string]policy // by full method name
 	log       *slog.Logger
-	sees      Sees
+	visible   Visible
 }
 
-// Sees tells whether a caller that is bound to partners may learn what a name stands for, or that there is nothing. Names of other
+// Visible tells whether a caller that is bound to partners may learn what a name stands for, or that there is nothing. Names of other
 // partners have been refused when it is asked.
-type Sees func(ctx context.Context, a Access, name string) (bool, error)
+type Visible func(ctx context.Context, a Access, name string) (bool, error)
 
 // OwnPartners has callers see every name of a partner, which is one of theirs, and none that is of no partner.
 func OwnPartners(_ context.Context, _ Access, name string) (bool, error) {
@@ -150,7 +150,7 @@ func (g *Guard) admit(ctx context.Context, method string, who Principal, request
 	if message, ok := request.(proto.Message); ok {
 		name = p.named(message)
 	}
-	access, err := p.admit(who, name, func(a Access, name string) (bool, error) { return g.sees(ctx, a, name) })
+	access, err := p.admit(who, name, func(a Access, name string) (bool, error) { return g.visible(ctx, a, name) })
 	if err != nil {
 		return nil, err
 	}

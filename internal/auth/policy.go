@@ -17,8 +17,8 @@ import (
 
 // A policy is who may call a method, and which field of a request names what it is about.
 type policy struct {
-	roles, sees []authv1.Role
-	resource    []string // the path of the field, from the request on; empty where it names no one resource
+	roles, viewers []authv1.Role // viewers may not call it, and see what it is about
+	resource       []string      // the path of the field, from the request on; empty where it names no one resource
 }
 
 // forAll are the services that anybody may call, forKnown those that a caller with any role may call. They have no policies.
@@ -62,7 +62,7 @@ func policyOf(method protoreflect.MethodDescriptor) (policy, error) {
 	if len(options.GetRoles()) == 0 {
 		return policy{}, fmt.Errorf("%s has no policy that says who may call it", method.FullName())
 	}
-	p := policy{roles: options.GetRoles(), sees: options.GetSees(), resource: resourceOf(method)}
+	p := policy{roles: options.GetRoles(), viewers: options.GetSees(), resource: resourceOf(method)}
 	if slices.Contains(p.roles, authv1.Role_PARTNER) && (method.IsStreamingClient() || method.IsStreamingServer()) {
 		return policy{}, fmt.Errorf("%s admits partners, and names no partner that they could be bound to", method.FullName())
 	}
@@ -130,7 +130,7 @@ func denied() error {
 
 // admit decides on a call of a known caller about a resource: by any one of its roles, since an auditor that is a partner's
 // billing admin, too, sees what either of them sees.
-func (p policy) admit(who Principal, name string, sees func(a Access, name string) (bool, error)) (Access, error) {
+func (p policy) admit(who Principal, name string, visible func(a Access, name string) (bool, error)) (Access, error) {
 	if !who.Local && len(who.Roles) == 0 {
 		return Access{}, denied() // it sees nothing, so this tells nothing
 	}
@@ -141,7 +141,7 @@ func (p policy) admit(who Principal, name string, sees func(a Access, name strin
 				if !ok || access.Bound() != bound {
 					continue
 				}
-				if seen, err := access.seesNamed(name, sees); seen || err != nil {
+				if seen, err := access.seesNamed(name, visible); seen || err != nil {
 					return access, seen, err
 				}
 			}
@@ -152,7 +152,7 @@ func (p policy) admit(who Principal, name string, sees func(a Access, name strin
 	if found || err != nil {
 		return access, err
 	}
-	if _, found, err = find(p.sees); err != nil {
+	if _, found, err = find(p.viewers); err != nil {
 		return Access{}, err
 	}
 	if found {
@@ -163,7 +163,7 @@ func (p policy) admit(who Principal, name string, sees func(a Access, name strin
 
 // seesNamed tells whether what a name stands for exists for the caller. Of all partners ("-") and of a name that is none it
 // does: the handler lists what the caller sees, and refuses what is no name.
-func (a Access) seesNamed(name string, sees func(a Access, name string) (bool, error)) (bool, error) {
+func (a Access) seesNamed(name string, visible func(a Access, name string) (bool, error)) (bool, error) {
 	if !a.Bound() {
 		return true, nil
 	}
@@ -174,5 +174,5 @@ func (a Access) seesNamed(name string, sees func(a Access, name string) (bool, e
 	if parts[0] == "partners" && !a.SeesPartner(parts[1]) {
 		return false, nil
 	}
-	return sees(a, name)
+	return visible(a, name)
 }

@@ -23,8 +23,8 @@ import (
 // Groups of calls that SPEC §5 says the same of: who may make them, and who else sees what they are about. P is the three
 // roles of the partner side, by a partner of their own.
 var spec5 = []struct {
-	who, sees string
-	methods   string
+	who, viewers string
+	methods      string
 }{
 	{"PROGRAM_ADMIN", "P REVIEWER AUDITOR", "CreateProgram UpdateProgram"},
 	{"P REVIEWER PROGRAM_ADMIN AUDITOR", "", "GetProgram ListPrograms"},
@@ -59,7 +59,7 @@ func want(t *testing.T, method string, role authv1.Role, own bool) string {
 		switch {
 		case has(group.who):
 			return "may"
-		case has(group.sees):
+		case has(group.viewers):
 			return "ROLE_MISSING"
 		}
 		return "NOT_FOUND"
@@ -82,7 +82,7 @@ func guardFor(t *testing.T, who Principal) *Guard {
 	g := &Guard{
 		log:      slog.New(slog.DiscardHandler),
 		identify: func(context.Context, bool) (Principal, error) { return who, nil },
-		sees: func(_ context.Context, _ Access, name string) (bool, error) {
+		visible: func(_ context.Context, _ Access, name string) (bool, error) {
 			return strings.HasPrefix(name, "partners/") || strings.HasPrefix(name, "programs/azure"), nil
 		},
 	}

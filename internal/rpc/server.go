@@ -22,7 +22,7 @@ import (
 // What a connection may cost.
 const (
 	maxHeaders        = 24 << 10         // bytes of a call's headers
-	maxStreams        = 1000             // calls at once
+	maxCalls          = 1000             // at once
 	handshakePatience = 10 * time.Second // until it says something
 	maxIdle           = 15 * time.Minute // without a call
 	maxAge            = 30 * time.Minute // so that a certificate that was replaced is soon out of use; calls in flight are finished
@@ -87,7 +87,7 @@ func (s *Server) Serve(ctx context.Context) error {
 		grpc.ForceServerCodecV2(newCodec()),
 		grpc.MaxRecvMsgSize(hardMessageLimit),
 		grpc.MaxHeaderListSize(maxHeaders),
-		grpc.MaxConcurrentStreams(maxStreams),
+		grpc.MaxConcurrentStreams(maxCalls),
 		grpc.ConnectionTimeout(handshakePatience),
 		grpc.KeepaliveParams(keepalive.ServerParameters{MaxConnectionIdle: maxIdle, MaxConnectionAge: maxAge, Time: probeAfter, Timeout: probePatience}),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 5 * time.Second, PermitWithoutStream: true}),

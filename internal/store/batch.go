@@ -3,9 +3,9 @@ package store
 // A Batch collects conditions and writes for one [DB.Commit]. The zero Batch is empty and ready. It
 // keeps the values that it is given, not copies: they must not be changed before Commit returns.
 type Batch struct {
-	conditions []Condition
-	writes     []Write
-	readAt     uint64
+	conditions  []Condition
+	writes      []Write
+	readVersion uint64
 }
 
 // A Condition is what a key must hold for a batch to be applied.
@@ -44,12 +44,12 @@ func (b *Batch) RequireAbsent(key Key) {
 	b.Require(key, nil)
 }
 
-// ReadAt says that the value of every condition is what a Get or Scan returned that was called after DB.Version had returned
+// SetReadVersion says that the value of every condition is what a Get or Scan returned that was called after DB.Version had returned
 // version. Where nothing was committed since, all of them hold, and the engine need not look. 0 says nothing.
-func (b *Batch) ReadAt(version uint64) { b.readAt = version }
+func (b *Batch) SetReadVersion(version uint64) { b.readVersion = version }
 
-// Version returns what ReadAt was told. It is for engines.
-func (b *Batch) Version() uint64 { return b.readAt }
+// ReadVersion returns what SetReadVersion was told. It is for engines.
+func (b *Batch) ReadVersion() uint64 { return b.readVersion }
 
 // Put sets the value of key. A nil value is stored as an empty one.
 func (b *Batch) Put(key Key, value []byte) {
@@ -76,7 +76,7 @@ func (b *Batch) Len() int { return len(b.writes) }
 func (b *Batch) Reset() {
 	clear(b.conditions)
 	clear(b.writes)
-	b.conditions, b.writes, b.readAt = b.conditions[:0], b.writes[:0], 0
+	b.conditions, b.writes, b.readVersion = b.conditions[:0], b.writes[:0], 0
 }
 
 // Conditions returns the conditions in the order in which they were added. It is for engines, which

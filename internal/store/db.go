@@ -33,7 +33,7 @@ type DB interface {
 	Collections(ctx context.Context, p Partition) ([]string, error)
 
 	// Version returns a number that every commit which changes anything in a partition changes to one that no partition
-	// has had. It costs nothing. It is 0 where the engine has none, or there is no such partition. See [Batch.ReadAt].
+	// has had. It costs nothing. It is 0 where the engine has none, or there is no such partition. See [Batch.SetReadVersion].
 	Version(p Partition) uint64
 
 	// Commit applies the whole batch and returns nil when it is on stable storage, or applies nothing

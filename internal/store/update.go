@@ -42,7 +42,7 @@ func Update(ctx context.Context, db DB, read Read, fn func(values [][]byte, b *B
 			return err
 		}
 		if len(b.Conditions()) == 0 { // else fn knows of what was read at another time
-			b.ReadAt(version)
+			b.SetReadVersion(version)
 		}
 		for i, key := range read.Keys {
 			b.Require(key, values[i])

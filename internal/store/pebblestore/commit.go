@@ -244,7 +244,7 @@ func (db *DB) check(p store.Part) error {
 func (db *DB) build(r *reader, b *store.Batch) (*pebble.Batch, error) {
 	part := &db.partitions[r.partition]
 	conditions := b.Conditions()
-	if b.Version() == part.version.Load() {
+	if b.ReadVersion() == part.version.Load() {
 		conditions = nil // nothing has changed since they were read
 	}
 	part.order = inOrder(part.order, len(conditions), func(i int) *store.Key { return &conditions[i].Key })

@@ -21,7 +21,7 @@ var allChecks = []check{
 	{"many commits at once after the context is done", checkCommitAllCancelled},
 	{"many commits at once beside others", checkCommitAllBeside},
 	{"a version changes with every commit", checkVersion},
-	{"conditions that were read at a version", checkReadAt},
+	{"conditions that were read at a version", checkReadVersion},
 }
 
 func checkCommitAll(t *testing.T, open Open) {
@@ -153,15 +153,15 @@ func checkVersion(t *testing.T, open Open) {
 	}
 }
 
-// checkReadAt checks that a version spares nobody the look at what has changed since.
-func checkReadAt(t *testing.T, open Open) {
+// checkReadVersion checks that a version spares nobody the look at what has changed since.
+func checkReadVersion(t *testing.T, open Open) {
 	db := mustOpen(t, open)
 	mustCommit(t, db, 0, func(b *store.Batch) { b.Put(key("a"), []byte("1")) })
 	version := db.Version(0)
 	write := func(b *store.Batch) {
 		b.Require(key("a"), []byte("1"))
 		b.Put(key("b"), []byte("2"))
-		b.ReadAt(version)
+		b.SetReadVersion(version)
 	}
 	mustCommit(t, db, 0, write)
 	wantValues(t, db, 0, []store.Key{key("b")}, []byte("2"))

@@ -185,7 +185,7 @@ func (r *recording) decide() bool {
 	for t := range r.totals {
 		r.totals[t].write(&r.writes, r.readTotals)
 	}
-	r.writes.ReadAt(r.version)
+	r.writes.SetReadVersion(r.version)
 	return true
 }
 

@@ -253,6 +253,6 @@ func (p *part) page(ctx context.Context) (last bool, err error) {
 		return false, err
 	}
 	b.Put(p.key.progress(), value)
-	b.ReadAt(version)
+	b.SetReadVersion(version)
 	return progress.Done, l.db.Commit(ctx, p.partition, b)
 }

@@ -48,7 +48,7 @@ func newWorld(t *testing.T) *world {
 	ctx, stop := context.WithCancel(context.Background())
 	plans := planstore.New(w.db)
 	service := planrpc.New(plans, w.clock)
-	guard, err := auth.Settings{}.Guard(slog.New(slog.DiscardHandler), service.Sees)
+	guard, err := auth.Settings{}.Guard(slog.New(slog.DiscardHandler), service.Visible)
 	must(t, err)
 	server := rpc.Server{
 		Name: "plansvc", Listener: listener, Guard: guard, Register: service.Register, Ready: plans.Ready,

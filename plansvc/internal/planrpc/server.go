@@ -43,8 +43,8 @@ func actor(ctx context.Context) plan.Actor {
 	return plan.Actor{ID: a.ID, Role: a.Role.String(), Local: a.Local}
 }
 
-// Sees is the guard's question about a caller that is bound to partners. Rule L2.
-func (s *Server) Sees(ctx context.Context, a auth.Access, name string) (bool, error) {
+// Visible is the guard's question about a caller that is bound to partners. Rule L2.
+func (s *Server) Visible(ctx context.Context, a auth.Access, name string) (bool, error) {
 	by, needed := plan.SeenBy(name, a.Partners)
 	if !needed {
 		return true, nil
