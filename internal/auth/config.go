@@ -149,7 +149,7 @@ func (c Settings) Guard(log *slog.Logger, visible Visible) (*Guard, error) {
 		case err != nil:
 			return Principal{}, err
 		case token != "" && c.Internal != "" && subtle.ConstantTimeCompare([]byte(token), []byte(c.Internal)) == 1:
-			return Principal{ID: "internal", Roles: []authv1.Role{authv1.Role_AUDITOR}, Internal: true}, nil
+			return Principal{ID: internalID, Roles: []authv1.Role{authv1.Role_AUDITOR}, Internal: true}, nil
 		case token != "" && g.tokens != nil: // decides alone, whatever certificate there is
 			return g.tokens.principal(ctx, token, mayWait)
 		case token != "":

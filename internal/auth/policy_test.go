@@ -264,3 +264,16 @@ func TestKey(t *testing.T) {
 		}
 	}
 }
+
+// What callers are called in history; no two of them the same.
+func TestActor(t *testing.T) {
+	for want, who := range map[string]Principal{
+		"ann": {ID: "ann"}, "certificate:ann": {ID: "ann", Certificate: true}, "token:certificate:ann": {ID: "certificate:ann"},
+		"local": local(), "token:local": {ID: "local"}, "certificate:local": {ID: "local", Certificate: true}, "token:token:local": {ID: "token:local"},
+		"internal": {ID: "internal", Internal: true}, "token:internal": {ID: "internal"},
+	} {
+		if got := who.Actor(); got != want {
+			t.Errorf("%+v is called %q, want %q", who, got, want)
+		}
+	}
+}

@@ -3,6 +3,7 @@ package auth
 import (
 	"context"
 	"slices"
+	"strings"
 
 	"github.com/incentives-dev/incentives/internal/fault"
 	authv1 "github.com/incentives-dev/incentives/proto/incentives/auth/v1"
@@ -22,8 +23,30 @@ type Principal struct {
 	Internal bool
 }
 
+// What others than people with tokens are called. A token's subject may be any word, so one that looks like these is marked in history.
+const (
+	localID         = "local"
+	internalID      = "internal"
+	certificateMark = "certificate:"
+	tokenMark       = "token:"
+)
+
 // local is the principal of a service that knows no identities.
-func local() Principal { return Principal{ID: "local", Local: true} }
+func local() Principal { return Principal{ID: localID, Local: true} }
+
+// Actor is what a caller is called where it is written down who did something, and who may not decide on it: no two callers share one. That
+// of a token is its subject, where nobody else could be meant.
+func (p Principal) Actor() string {
+	switch {
+	case p.Local || p.Internal:
+		return p.ID
+	case p.Certificate:
+		return certificateMark + p.ID
+	case p.ID == localID || p.ID == internalID || strings.HasPrefix(p.ID, certificateMark) || strings.HasPrefix(p.ID, tokenMark):
+		return tokenMark + p.ID
+	}
+	return p.ID
+}
 
 // Key tells callers apart: a token's subject may be the same word as a certificate's name. It is "" for those that are not limited in
 // how much they call.
@@ -32,9 +55,9 @@ func (p Principal) Key() string {
 	case p.Local || p.Internal || p.ID == "":
 		return ""
 	case p.Certificate:
-		return "certificate:" + p.ID
+		return certificateMark + p.ID
 	default:
-		return "token:" + p.ID
+		return tokenMark + p.ID
 	}
 }
 

@@ -91,8 +91,9 @@ func TestIdentityOverJSON(t *testing.T) {
 	const plan = "/v1/partners/contoso/plans/azure.coop.fy26"
 	owner := c.token("pat", "PROGRAM_ADMIN", "")
 	ann, bob, mallory := c.token("ann", "INCENTIVES_ADMIN", "contoso"), c.token("bob", "BILLING_ADMIN REVIEWER", "contoso"), c.token("mallory", "GLOBAL_ADMIN", "fabrikam")
+	namesake := c.token("local", "INCENTIVES_ADMIN", "contoso")
 	reviewer, auditor, nobody := c.token("rita", "REVIEWER", ""), c.token("al", "AUDITOR", ""), c.token("nob", "", "contoso")
-	program := `{"displayName":"Azure","timeZone":"UTC","currencyCodes":["USD"],"markets":["US"],"fundTypes":[{"id":"coop","displayName":"Co-op"}],
+	program := `{"displayName":"Azure","timeZone":"UTC","currencyCodes":["USD"],"markets":["US"],"fundTypes":[{"id":"coop","displayName":"Co-op"},{"id":"mdf","displayName":"MDF"}],
 		"programYears":[{"id":"fy26","startDate":{"year":2020,"month":1,"day":1},"endDate":{"year":2099,"month":12,"day":31}}],
 		"activityTypes":[{"id":"event","displayName":"Event"}],"reviewerEmailDomains":["example.com"],"hasPlans":true}`
 	for i, step := range []struct {
@@ -111,6 +112,7 @@ func TestIdentityOverJSON(t *testing.T) {
 		{ann, "GET", "/v1/programs/azure", "", 200, ""},
 		{ann, "POST", "/v1/partners/contoso/plans", `{"program":"programs/azure","fundType":"coop","programYear":"fy26","displayName":"Plan"}`, 200, ""},
 		{mallory, "POST", "/v1/partners/contoso/plans", `{"program":"programs/azure","fundType":"coop","programYear":"fy26"}`, 404, "NOT_FOUND"},
+		{namesake, "POST", "/v1/partners/contoso/plans", `{"program":"programs/azure","fundType":"mdf","programYear":"fy26","displayName":"Plan"}`, 200, ""},
 		{ann, "GET", plan, "", 200, ""},
 		{auditor, "GET", plan, "", 200, ""},
 		{reviewer, "GET", plan, "", 200, ""},
@@ -134,12 +136,15 @@ func TestIdentityOverJSON(t *testing.T) {
 		}
 	}
 
-	events, err := planv1.NewPlanServiceClient(c.plans).ListPlanEvents(c.as(auditor), &planv1.ListPlanEventsRequest{Parent: strings.TrimPrefix(plan, "/v1/")})
-	if err != nil || len(events.GetPlanEvents()) != 1 {
-		t.Fatalf("the history: %v, %v", events, err)
-	}
-	if event := events.GetPlanEvents()[0]; event.GetActor() != "ann" || event.GetActorRole().String() != "INCENTIVES_ADMIN" {
-		t.Errorf("the history says that %s created the plan as %s", event.GetActor(), event.GetActorRole())
+	// A subject that is called as the local principal does not look like it.
+	for of, want := range map[string]string{plan: "ann", strings.Replace(plan, "coop", "mdf", 1): "token:local"} {
+		events, err := planv1.NewPlanServiceClient(c.plans).ListPlanEvents(c.as(auditor), &planv1.ListPlanEventsRequest{Parent: strings.TrimPrefix(of, "/v1/")})
+		if err != nil || len(events.GetPlanEvents()) != 1 {
+			t.Fatalf("the history: %v, %v", events, err)
+		}
+		if event := events.GetPlanEvents()[0]; event.GetActor() != want || event.GetActorRole().String() != "INCENTIVES_ADMIN" {
+			t.Errorf("the history says that %s created the plan as %s, want %s", event.GetActor(), event.GetActorRole(), want)
+		}
 	}
 	for _, who := range []string{ann, owner, "x.y.z"} {
 		if strings.Contains(c.log.String(), who) {

@@ -40,7 +40,7 @@ func (s *Server) call(ctx context.Context, v *fault.Violations, etag string) pla
 // actor is who calls.
 func actor(ctx context.Context) plan.Actor {
 	a := auth.From(ctx)
-	return plan.Actor{ID: a.ID, Role: a.Role.String(), Local: a.Local}
+	return plan.Actor{ID: a.Actor(), Role: a.Role.String(), Local: a.Local}
 }
 
 // Visible is the guard's question about a caller that is bound to partners. Rule L2.
