@@ -14,7 +14,9 @@ import (
 	"time"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/status"
 
 	"github.com/incentives-dev/incentives/internal/auth"
 	"github.com/incentives-dev/incentives/internal/clock"
@@ -57,8 +59,8 @@ const (
 )
 
 // Run serves until ctx is done, then finishes what is in flight and returns
-// nil. It starts without plansvc, and is ready when plansvc is. An error is one
-// line for an operator.
+// nil. It starts without plansvc, and is ready when plansvc is and lets it in. An
+// error is one line for an operator.
 func Run(ctx context.Context, config Config) (err error) {
 	if config.Clock == nil {
 		config.Clock = clock.Real()
@@ -165,7 +167,7 @@ func (c Config) serve(ctx context.Context, listener net.Listener, p parts) error
 	return server.Serve(ctx)
 }
 
-// ready says why the service can't work now: its store or plansvc is out.
+// ready says why the service can't work now: its store or plansvc is out, or plansvc does not let it in.
 func (p parts) ready(ctx context.Context) error {
 	// What the key holds does not matter, nor whether there is one.
 	if _, err := p.db.Get(ctx, 0, store.Key{Collection: "ready"}); err != nil {
@@ -179,6 +181,11 @@ func (p parts) ready(ctx context.Context) error {
 	}
 	if answer.GetStatus() != grpc_health_v1.HealthCheckResponse_SERVING {
 		return fmt.Errorf("plansvc at %s is not ready", p.plansvc.Target())
+	}
+	// Health is for everybody, and terms are not. There need be no such plan; what else fails, plansvc's health has said.
+	_, err = planv1.NewPlanServiceClient(p.plansvc).BatchGetPlanTerms(ctx, &planv1.BatchGetPlanTermsRequest{Plans: []string{"partners/ready/plans/a.b.c"}})
+	if code := status.Code(err); code == codes.Unauthenticated || code == codes.PermissionDenied {
+		return fmt.Errorf("plansvc at %s refuses this service, which has to be an AUDITOR there: %s", p.plansvc.Target(), code)
 	}
 	return nil
 }

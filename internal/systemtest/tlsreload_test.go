@@ -5,9 +5,11 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/status"
 
 	"github.com/incentives-dev/incentives/internal/fault"
@@ -107,7 +109,18 @@ func TestPayoutsvcIsGivenAnotherCertificate(t *testing.T) {
 	s := newSecured(t)
 	s.plansvc = s.start("plansvc", "plansvc.example", "--client-roles", planRoles)
 	at := s.start("payoutsvc", "nobody.example", "--client-roles", payoutRoles, "--plansvc", s.plansvc)
-	operator := payoutv1.NewPayoutServiceClient(reach(t, at, s.ca.with(t, s.ca.issue(t, "operator.example"))))
+	conn := reach(t, at, s.ca.with(t, s.ca.issue(t, "operator.example")))
+	operator := payoutv1.NewPayoutServiceClient(conn)
+	is := func(want string) error {
+		answer, err := grpc_health_v1.NewHealthClient(conn).Check(within(t), &grpc_health_v1.HealthCheckRequest{})
+		if err != nil {
+			return err
+		}
+		if log := s.parts[1].log.String(); answer.GetStatus().String() != want || want == "NOT_SERVING" && !strings.Contains(log, "refuses this service") {
+			return fmt.Errorf("%s, want %s, and the reason in the log:\n%s", answer, want, log)
+		}
+		return nil
+	}
 	preview := func() error {
 		_, err := operator.PreviewPayoutRun(within(t), &payoutv1.PreviewPayoutRunRequest{Parent: "programs/" + sample.Program, PayDate: payDate})
 		return err
@@ -115,6 +128,7 @@ func TestPayoutsvcIsGivenAnotherCertificate(t *testing.T) {
 	if err := preview(); status.Code(err) != codes.Unavailable || fault.ReasonOf(rpc.FromStatus(err)) != "PLANSVC_REFUSES" {
 		t.Errorf("plansvc does not know payoutsvc: %v", err)
 	}
+	redistest.Await(t, "it is not ready", func(context.Context) error { return is("NOT_SERVING") })
 
 	s.ring.putLeaf(t, "payoutsvc", s.ca.issue(t, "payoutsvc.example"))
 	s.parts[0].stop(t)
@@ -124,6 +138,10 @@ func TestPayoutsvcIsGivenAnotherCertificate(t *testing.T) {
 		if again != s.plansvc {
 			t.Fatalf("it listens on %s, not %s", again, s.plansvc)
 		}
-		return preview()
+		if err := preview(); err != nil {
+			return err
+		}
+		redistest.Await(t, "it is ready", func(context.Context) error { return is("SERVING") })
+		return nil
 	})
 }
