@@ -32,7 +32,7 @@ type Tokens struct {
 type Settings struct {
 	Tokens
 
-	ClientRoles map[string]string `name:"client-roles" placeholder:"SAN=ROLE" mapsep:"," help:"Roles by certificate, as a.example.com=AUDITOR."`
+	ClientRoles map[string]string `name:"client-roles" placeholder:"SAN=ROLE" mapsep:"," help:"Roles by certificate, as a.example.com=AUDITOR; a gateway's is GATEWAY."`
 
 	// Clock tells whether a token has expired; the machine's where it is nil.
 	Clock clock.Clock `kong:"-"`
@@ -53,7 +53,7 @@ func (c Settings) Check(address string) error {
 			return fmt.Errorf("--oidc-issuer: %w", err)
 		}
 	}
-	if _, err := c.clientRoles(); err != nil {
+	if _, _, err := c.clientRoles(); err != nil {
 		return err
 	}
 	if c.closed() || !Exposed(address) {
@@ -108,22 +108,29 @@ func Exposed(address string) bool {
 	return err == nil && !OnLoopback(address)
 }
 
+// gatewayRole is the word in ClientRoles for what calls for others, and is believed about whom.
+const gatewayRole = "GATEWAY"
+
 // clientRoles reads ClientRoles.
-func (c Settings) clientRoles() (map[string][]authv1.Role, error) {
-	all := map[string][]authv1.Role{}
+func (c Settings) clientRoles() (all map[string][]authv1.Role, gateways map[string]bool, err error) {
+	all, gateways = map[string][]authv1.Role{}, map[string]bool{}
 	for name, texts := range c.ClientRoles {
 		for text := range strings.SplitSeq(texts, "+") {
+			if text == gatewayRole {
+				gateways[name] = true
+				continue
+			}
 			role, ok := roleNamed(text)
 			if !ok {
-				return nil, fmt.Errorf("--client-roles: %q is not a role that a caller can have", text)
+				return nil, nil, fmt.Errorf("--client-roles: %q is not a role that a caller can have", text)
 			}
 			if isPartner(role) {
-				return nil, fmt.Errorf("--client-roles: %s is bound to MPN IDs, which a certificate does not name", role)
+				return nil, nil, fmt.Errorf("--client-roles: %s is bound to MPN IDs, which a certificate does not name", role)
 			}
 			all[name] = append(all[name], role)
 		}
 	}
-	return all, nil
+	return all, gateways, nil
 }
 
 // Guard is one by the settings, which have passed Check.
@@ -133,10 +140,11 @@ func (c Settings) Guard(log *slog.Logger, visible Visible) (*Guard, error) {
 		g.identify = identifyLocal
 		return g, nil
 	}
-	roles, err := c.clientRoles()
+	roles, gateways, err := c.clientRoles()
 	if err != nil {
 		return nil, err
 	}
+	g.gateways = gateways
 	if c.Clock == nil {
 		c.Clock = clock.Real()
 	}

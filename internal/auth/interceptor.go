@@ -19,7 +19,8 @@ type Guard struct {
 	unguarded bool
 	identify  identify
 	limit     Limit
-	tokens    *issuer // nil where there is none
+	tokens    *issuer         // nil where there is none
+	gateways  map[string]bool // by the names in their certificates
 	// strangers are those who call what everybody may, by address.
 	strangers limit.Places
 	policies  map[string]policy // by full method name
@@ -54,11 +55,13 @@ const mostOpen = 64
 type callerKey struct{}
 
 // Tap looks at who makes a call when its headers are there, before anything is read of a message: what a stranger sends
-// takes no memory. It does not wait for anything; whom it cannot decide on, Unary or Stream does.
+// takes no memory. It does not wait for anything; whom it cannot decide on, Unary or Stream does. A call that is refused has a
+// context, too, which knows its source.
 func (g *Guard) Tap(ctx context.Context, method string) (context.Context, error) {
 	if g.unguarded {
 		return ctx, nil
 	}
+	ctx = g.through(ctx)
 	who, err := g.identify(ctx, false)
 	switch {
 	case err == nil:
@@ -66,14 +69,14 @@ func (g *Guard) Tap(ctx context.Context, method string) (context.Context, error)
 	case IsOpen(method):
 		leave, ok := g.strangers.Take(Source(ctx), mostOpen)
 		if !ok {
-			return nil, fault.New(fault.Limit, "TOO_MANY_CALLS_AT_ONCE", "%d calls of this address are in flight, which is as many as are taken", mostOpen)
+			return ctx, fault.New(fault.Limit, "TOO_MANY_CALLS_AT_ONCE", "%d calls of this address are in flight, which is as many as are taken", mostOpen)
 		}
 		context.AfterFunc(ctx, leave)
 		return ctx, nil
 	case errors.Is(err, errUndecided):
 		return ctx, nil
 	}
-	return nil, err
+	return ctx, err
 }
 
 // WithCaller is the context of a call that somebody makes.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net"
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
@@ -17,7 +18,7 @@ import (
 )
 
 // Source returns the address that a call comes from, without its port, for limits and the log. Of a call through a gateway it is
-// the one that the gateway was called from: that is believed of what is on this machine, or has a certificate.
+// the one that the gateway was called from: that is believed of what is on this machine, or has a gateway's certificate.
 func Source(ctx context.Context) string {
 	p, ok := peer.FromContext(ctx)
 	if !ok {
@@ -25,7 +26,7 @@ func Source(ctx context.Context) string {
 	}
 	direct := AddressOf(p.Addr.String())
 	ip, err := netip.ParseAddr(direct)
-	if (err != nil || !ip.IsLoopback()) && certificateOf(ctx) == nil {
+	if (err != nil || !ip.IsLoopback()) && ctx.Value(gatewayKey{}) == nil {
 		return direct
 	}
 	md, _ := metadata.FromIncomingContext(ctx)
@@ -40,6 +41,18 @@ func Source(ctx context.Context) string {
 		return direct
 	}
 	return sourceOf(ip)
+}
+
+type gatewayKey struct{}
+
+// through is the context of a call that knows whether it comes through a gateway, which says for whom. Others might say that they are
+// somebody else, for whom they would be limited, and be in the log.
+func (g *Guard) through(ctx context.Context) context.Context {
+	certificate := certificateOf(ctx)
+	if certificate == nil || !slices.ContainsFunc(namesOf(certificate), func(name string) bool { return g.gateways[name] }) {
+		return ctx
+	}
+	return context.WithValue(ctx, gatewayKey{}, true)
 }
 
 // AddressOf is the address in host:port.

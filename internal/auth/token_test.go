@@ -341,11 +341,23 @@ func TestRememberedTokensExpire(t *testing.T) {
 	s.wantReason(t, "when it has expired", "UNAUTHENTICATED", "Bearer "+token)
 }
 
-// A certificate stands for who has it, and not for those in whose name it calls.
+// A certificate stands for who has it, and not for those in whose name it calls. Whom it calls for is believed of a gateway's alone.
 func TestCertificateOfAGateway(t *testing.T) {
-	g, err := Settings{ClientRoles: map[string]string{"gateway.example": "AUDITOR"}}.Guard(slog.New(slog.DiscardHandler), OwnPartners)
+	g, err := Settings{ClientRoles: map[string]string{"gateway.example": "AUDITOR+GATEWAY", "erp.example": "EARNINGS_WRITER"}}.Guard(slog.New(slog.DiscardHandler), OwnPartners)
 	if err != nil {
 		t.Fatal(err)
+	}
+	const direct, behind = "192.0.2.1", "192.0.2.2"
+	for name, want := range map[string]string{"gateway.example": behind, "erp.example": direct, "nobody.example": direct} {
+		chains := [][]*x509.Certificate{{{DNSNames: []string{name}}}}
+		ctx := peer.NewContext(t.Context(), &peer.Peer{
+			Addr: &net.TCPAddr{IP: net.ParseIP(direct)}, AuthInfo: credentials.TLSInfo{State: tls.ConnectionState{VerifiedChains: chains}},
+		})
+		ctx = metadata.NewIncomingContext(ctx, metadata.Pairs("x-forwarded-for", "203.0.113.9, "+behind))
+		tapped, err := g.Tap(ctx, "/service/method")
+		if got := Source(tapped); got != want || fault.ReasonOf(err) != "UNAUTHENTICATED" {
+			t.Errorf("a call by %s comes from %s, want %s; %v", name, got, want, err)
+		}
 	}
 	chains := [][]*x509.Certificate{{{DNSNames: []string{"gateway.example"}}}}
 	ctx := peer.NewContext(t.Context(), &peer.Peer{

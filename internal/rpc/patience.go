@@ -79,7 +79,7 @@ func (s *Server) tap(ctx context.Context, info *tap.Info) (context.Context, erro
 	method := info.FullMethodName
 	known, err := s.Guard.Tap(ctx, method)
 	if err != nil {
-		return nil, s.answer(ctx, method, err)
+		return nil, s.answer(known, method, err)
 	}
 	if !s.methods[method] { // gRPC would say so itself, without a word in the log
 		s.tell(known, method, errNoMethod)
