@@ -32,7 +32,7 @@ type Tokens struct {
 type Settings struct {
 	Tokens
 
-	ClientRoles map[string]string `name:"client-roles" placeholder:"SAN=ROLE" mapsep:"," help:"Roles by certificate, as a.example.com=AUDITOR; a gateway's is GATEWAY."`
+	ClientRoles map[string]string `name:"client-roles" placeholder:"SAN=ROLE" mapsep:"," help:"Roles by certificate, as a.example.com=AUDITOR, or GATEWAY."`
 
 	// Clock tells whether a token has expired; the machine's where it is nil.
 	Clock clock.Clock `kong:"-"`
