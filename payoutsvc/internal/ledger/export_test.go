@@ -31,10 +31,20 @@ func (l *Ledger) Slow() int {
 func (l *Ledger) Joined() int        { return l.single.joined() }
 func (l *Ledger) BatchesJoined() int { return l.batches.joined() }
 
-func (l *Line) joined() int {
+// BatchesCounted is how many earnings of batches wait or are at work, and of how many callers.
+func (l *Ledger) BatchesCounted() (earnings, callers int) {
+	l.batches.mu.Lock()
+	defer l.batches.mu.Unlock()
+	return l.batches.waiting, len(l.batches.waits)
+}
+
+func (l *Line) joined() (n int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.waiting
+	for _, p := range l.places {
+		n += len(p.entries)
+	}
+	return n
 }
 
 // Turns are the places of callers in line, in the order of their turns.

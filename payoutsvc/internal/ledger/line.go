@@ -17,15 +17,15 @@ type Line struct {
 	record func(ctx context.Context, now time.Time, entries []Entry) []Outcome
 	atOnce int // groups that are recorded at once: the fewer, the larger, and each earning costs less
 	most   int // earnings in a group, unless it is one batch
-	room   int // earnings that may wait, also those of callers that have gone; there may be one batch more
+	room   int // earnings that may wait or be at work, also those of callers that have gone; there may be one batch more
 	own    int // of these, those of one caller
 	// patience is how long a group keeps others waiting; 0 is for ever.
 	patience time.Duration
 
 	mu      sync.Mutex
 	places  []*Place       // that wait, the first first
-	waiting int            // earnings in them
-	waits   map[string]int // earnings in them, by caller
+	waiting int            // earnings in them, and in groups until they are recorded
+	waits   map[string]int // of these, those of each caller
 	working int            // how many goroutines take groups
 	slow    int            // groups that they wait for no more
 }
@@ -51,7 +51,8 @@ type group struct {
 const (
 	// LargestBatch is how many earnings a batch may hold, and those that are recorded together.
 	LargestBatch = 5000
-	// waitingRoom bounds what callers have waiting: all batches that streams may have read, or as many of others; ownRoom what one has.
+	// waitingRoom bounds what callers have waiting, or at work: all batches that streams may have read, or as many of others;
+	// ownRoom what one has.
 	waitingRoom = 32 * LargestBatch
 	ownRoom     = 20 * LargestBatch
 	// Of single earnings so many are worth a group of their own.
@@ -105,7 +106,7 @@ func (l *Line) put(p *Place, bounded bool) *Place {
 	return p
 }
 
-// wait takes note that so many more earnings of a place wait. The line is locked.
+// wait takes note that so many more earnings of a place wait; fewer when they are recorded, or given up. The line is locked.
 func (l *Line) wait(p *Place, n int) {
 	l.waiting += n
 	if l.waits == nil {
@@ -185,8 +186,13 @@ func (l *Line) giveUp(p *Place) {
 		return
 	}
 	l.places = slices.Delete(l.places, at, at+1)
+	l.finish(p, failed(p.entries, context.Canceled))
+}
+
+// finish tells who waits for a place what became of it. The line is locked.
+func (l *Line) finish(p *Place, outcomes []Outcome) {
 	l.wait(p, -len(p.entries))
-	p.outcomes, p.entries = failed(p.entries, context.Canceled), nil
+	p.outcomes, p.entries = outcomes, nil
 	close(p.done)
 }
 
@@ -214,13 +220,13 @@ func (l *Line) work() {
 		}
 		l.mu.Unlock()
 		if l.patience == 0 {
-			g.run(l.record)
+			l.run(g)
 			continue
 		}
 		finished := make(chan struct{})
 		go func() {
 			defer close(finished)
-			g.run(l.record)
+			l.run(g)
 		}()
 		select {
 		case <-finished:
@@ -267,7 +273,6 @@ func (l *Line) take() *group {
 		}
 		p.group, p.after = g, nil // it need not be kept
 		g.places, g.size = append(g.places, p), g.size+len(p.entries)
-		l.wait(p, -len(p.entries))
 	}
 	clear(places[len(kept):])
 	l.places = kept
@@ -292,14 +297,15 @@ func (p *Place) mayJoin(g *group) bool {
 
 // run records a group, but for what was given up. All of it is recorded as of the latest moment at which one was put in line, so that
 // record times never go back.
-func (g *group) run(record func(context.Context, time.Time, []Entry) []Outcome) {
+func (l *Line) run(g *group) {
 	var now time.Time
 	var here []*Place
 	entries := make([]Entry, 0, g.size)
 	for _, p := range g.places {
 		if err := p.ctx.Err(); err != nil {
-			p.outcomes = failed(p.entries, err)
-			close(p.done)
+			l.mu.Lock()
+			l.finish(p, failed(p.entries, err))
+			l.mu.Unlock()
 			continue
 		}
 		if p.now.After(now) {
@@ -314,15 +320,17 @@ func (g *group) run(record func(context.Context, time.Time, []Entry) []Outcome) 
 	var outcomes []Outcome
 	// In this goroutine, a panic would end the process.
 	err := guarded(func() error {
-		outcomes = record(context.Background(), now, entries) // nobody's: no caller ends it for the others
+		outcomes = l.record(context.Background(), now, entries) // nobody's: no caller ends it for the others
 		return nil
 	})
 	if err != nil {
 		outcomes = failed(entries, err)
 	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	for _, p := range here {
 		n := len(p.entries)
-		p.outcomes, outcomes, p.entries = outcomes[:n:n], outcomes[n:], nil
-		close(p.done)
+		l.finish(p, outcomes[:n:n])
+		outcomes = outcomes[n:]
 	}
 }

@@ -110,6 +110,14 @@ func (b *busy) awaitJoined(n int) {
 	})
 }
 
+// wantNothingCounted checks that what is recorded, or given up, takes no room in the line of batches.
+func (w *world) wantNothingCounted() {
+	w.Helper()
+	if earnings, callers := w.ledger.BatchesCounted(); earnings != 0 || callers != 0 {
+		w.Errorf("%d earnings of %d callers count as waiting when none are", earnings, callers)
+	}
+}
+
 // What single calls record at the same time is recorded together, each with an outcome of its own. Rule E3.
 func TestE3_SingleCallsTogether(t *testing.T) {
 	onEach(t, func(t *testing.T, db store.DB) {
@@ -316,6 +324,7 @@ func TestE2_BatchesTogether(t *testing.T) {
 			}
 		}
 		b.wantEarned("two thirds of the batches", plan, "2026-04", batches/3*2*2_00)
+		b.wantNothingCounted()
 		if made := b.made[commit] - commits; made != 1 {
 			t.Errorf("%d batches of one plan that wait together make %d commits, want 1", batches, made)
 		}

@@ -99,6 +99,52 @@ func TestSlowGroupsAreBounded(t *testing.T) {
 	})
 }
 
+// What is at work counts as what waits does, until it is recorded: where partitions are out, it may be all there is. Streams are never refused.
+func TestWhatIsAtWorkIsBounded(t *testing.T) {
+	onEach(t, func(t *testing.T, db store.DB) {
+		w := newWorld(t, db, "azure")
+		out, letGo := store.PartitionOf("contoso", db.Partitions()), make(chan struct{})
+		w.ledger = ledger.New(&tap{DB: db, through: func(c call) error {
+			if c.operation == commit && c.partition == out {
+				<-letGo
+			}
+			return c.do()
+		}})
+		w.ledger.Hurry()
+		plan, other := w.plan("contoso", 100_00), w.plan(elsewhere, 100_00)
+		const groups = 20 // of 8,000 are 160,000, and each is a group of its own
+		var places []*ledger.Place
+		for i := range groups {
+			entries := slices.Repeat([]ledger.Entry{w.entry(plan, fmt.Sprint("e", i), "2026-04", 1_00)}, 8000)
+			places = append(places, w.ledger.PutBounded(t.Context(), w.now, entries))
+			redistest.Await(t, "nobody waits for it", func(context.Context) error {
+				if slow, joined := w.ledger.Slow(), w.ledger.BatchesJoined(); slow != i+1 || joined != 0 {
+					return fmt.Errorf("%d are slow, and %d earnings wait", slow, joined)
+				}
+				return nil
+			})
+		}
+		entry := []ledger.Entry{w.entry(other, "e", "2026-04", 1_00)}
+		if err := firstError(w.ledger.PutBounded(t.Context(), w.now, entry)); fault.ReasonOf(err) != "RECORDING_BUSY" {
+			t.Errorf("a batch when 160,000 earnings are at work: %v, want RECORDING_BUSY", err)
+		}
+		stream := w.ledger.Put(t.Context(), w.now, entry, nil)
+		<-stream.Done()
+		if err := firstError(stream); err != nil {
+			t.Errorf("a stream's batch when 160,000 earnings are at work: %v", err)
+		}
+		close(letGo)
+		for i, place := range places {
+			<-place.Done()
+			if err := firstError(place); err != nil {
+				t.Errorf("batch %d: %v", i, err)
+			}
+		}
+		w.wantSaid("when they are recorded", []string{"duplicate"}, entry...)
+		w.wantNothingCounted()
+	})
+}
+
 // What was given up does not wait any more, and what is put behind it goes on.
 func TestGiveUp(t *testing.T) {
 	onEach(t, func(t *testing.T, db store.DB) {

@@ -184,7 +184,7 @@ func TestStreamEarnings_EndedLeavesTheLine(t *testing.T) {
 	in(t, func(t *testing.T, o *office) {
 		release := o.db.hold()
 		batch := manyEarnings(5000)
-		for range 33 { // one would be at work, and 160,000 earnings wait, which is as many as may
+		for range 32 { // of 160,000 earnings, which are as many as may wait or be at work
 			ctx, giveUp := context.WithCancel(t.Context())
 			s := o.sender(ctx, t)
 			s.send(t, batch...)
@@ -200,7 +200,7 @@ func TestStreamEarnings_EndedLeavesTheLine(t *testing.T) {
 		synctest.Wait()
 		release()
 		if err := <-answer; err != nil {
-			t.Errorf("a batch when 33 streams have ended that had 5,000 earnings on their way: %v", err)
+			t.Errorf("a batch when 32 streams have ended that had 5,000 earnings on their way: %v", err)
 		}
 	})
 }
