@@ -14,6 +14,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/reflect/protoregistry"
 
+	"github.com/incentives-dev/incentives/internal/auth/authtest"
 	"github.com/incentives-dev/incentives/internal/fault"
 	authv1 "github.com/incentives-dev/incentives/proto/incentives/auth/v1"
 	payoutv1 "github.com/incentives-dev/incentives/proto/incentives/payout/v1"
@@ -275,5 +276,26 @@ func TestActor(t *testing.T) {
 		if got := who.Actor(); got != want {
 			t.Errorf("%+v is called %q, want %q", who, got, want)
 		}
+	}
+}
+
+// Another part of the same process is not limited in how much it calls, and everybody else is, by who it is.
+func TestLimitIsOfCallersFromOutside(t *testing.T) {
+	issuer := authtest.New(t)
+	s := newService(t, issuer.URL)
+	var limited []string
+	s.SetLimit(func(_ context.Context, caller string) (func(), error) {
+		limited = append(limited, caller)
+		return func() {}, nil
+	})
+	for _, token := range []string{"between-us", issuer.Token(t, now, authtest.Claims{"sub": "internal", "roles": "AUDITOR"})} {
+		_, release, err := s.enter(with("Bearer "+token), "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		release()
+	}
+	if !slices.Equal(limited, []string{"token:internal"}) {
+		t.Errorf("limited are %q, want the caller with a token alone", limited)
 	}
 }

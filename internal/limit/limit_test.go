@@ -1,11 +1,13 @@
 package limit
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -109,6 +111,44 @@ func TestTakeTogether(t *testing.T) {
 	server.Kill(t)
 	taken, refusal := take(t, instances[0], "eve", 4000)
 	wantShare(t, "without Redis", taken, 200, refusal)
+}
+
+// asks counts what Redis is asked.
+type asks struct{ n atomic.Int64 }
+
+func (*asks) DialHook(next redis.DialHook) redis.DialHook { return next }
+
+func (a *asks) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
+	return func(ctx context.Context, cmd redis.Cmder) error {
+		a.n.Add(1)
+		return next(ctx, cmd)
+	}
+}
+
+func (*asks) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return next
+}
+
+// Who has had its share does not have Redis asked for each call that is refused.
+func TestRefusedCallsAskNobody(t *testing.T) {
+	t.Parallel()
+	client, asked := redistest.Standalone(t, redistest.Options{}).Client(t), &asks{}
+	client.AddHook(asked)
+	l, now := New(Settings{RateLimit: 10}, inRedis{client}, quiet()), time.Now()
+	l.now = func() time.Time { return now }
+	for refused := error(nil); refused == nil; {
+		_, refused = take(t, l, "ann", 1)
+	}
+	before := asked.n.Load()
+	taken, refusal := take(t, l, "ann", 1000)
+	e, ok := errors.AsType[*fault.Error](refusal)
+	if got := asked.n.Load() - before; got != 0 || taken != 0 || !ok || e.RetryAfter <= 0 || e.RetryAfter > time.Second/asksPerSecond {
+		t.Errorf("1000 calls too many asked Redis %d times, and %d were taken: %#v; want none, and when it is asked again", got, taken, refusal)
+	}
+	now = now.Add(time.Second / asksPerSecond)
+	if take(t, l, "ann", 1); asked.n.Load() == before {
+		t.Error("later Redis is not asked again")
+	}
 }
 
 func TestSettingsAreChecked(t *testing.T) {

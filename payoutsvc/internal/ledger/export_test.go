@@ -20,6 +20,15 @@ func (l *Ledger) Hurry() time.Duration {
 	return 20 * time.Millisecond
 }
 
+// Calm has the ledger wait for each group for a time, if it ever gives up.
+func (l *Ledger) Calm(d time.Duration) {
+	l.batches.mu.Lock()
+	defer l.batches.mu.Unlock()
+	if l.batches.patience > 0 {
+		l.batches.patience = d
+	}
+}
+
 // Slow is how many groups nobody waits for any more.
 func (l *Ledger) Slow() int {
 	l.batches.mu.Lock()

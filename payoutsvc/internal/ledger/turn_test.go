@@ -145,6 +145,37 @@ func TestWhatIsAtWorkIsBounded(t *testing.T) {
 	})
 }
 
+// While a group is slow, the next ones are not waited for as long as it was, or each would keep the rest waiting in its turn.
+func TestNobodyWaitsWhileOneIsSlow(t *testing.T) {
+	onEach(t, func(t *testing.T, db store.DB) {
+		w := newWorld(t, db, "azure")
+		letGo := make(chan struct{})
+		w.ledger = ledger.New(&tap{DB: db, through: func(c call) error {
+			if c.operation == commit {
+				<-letGo
+			}
+			return c.do()
+		}})
+		w.ledger.Hurry()
+		plan := w.plan("contoso", 100_00)
+		var places []*ledger.Place
+		for i := range 3 {
+			places = append(places, w.ledger.Put(t.Context(), w.now, []ledger.Entry{w.entry(plan, fmt.Sprint("e", i), "2026-04", 1_00)}, nil))
+			redistest.Await(t, "nobody waits for it", func(context.Context) error {
+				if slow := w.ledger.Slow(); slow != i+1 {
+					return fmt.Errorf("%d are slow, want %d", slow, i+1)
+				}
+				return nil
+			})
+			w.ledger.Calm(time.Hour)
+		}
+		close(letGo)
+		for _, place := range places {
+			<-place.Done()
+		}
+	})
+}
+
 // What was given up does not wait any more, and what is put behind it goes on.
 func TestGiveUp(t *testing.T) {
 	onEach(t, func(t *testing.T, db store.DB) {
