@@ -88,11 +88,12 @@ func Run(ctx context.Context, config Config) error {
 }
 
 // serve serves until ctx is done, and returns when nothing is in flight any more or the deadline has passed.
-func (c Config) serve(ctx context.Context, listener net.Listener, handler http.Handler) error {
+func (c Config) serve(ctx context.Context, listener net.Listener, handler *door) error {
 	server := &http.Server{
 		Handler: handler, ReadHeaderTimeout: headerTime, IdleTimeout: idleTime, MaxHeaderBytes: headerLimit,
 		ErrorLog: slog.NewLogLogger(c.Log.Handler(), slog.LevelDebug), // of clients that do not speak HTTP
 	}
+	(&unreadable{failures: handler.failures}).watch(server)
 	failed := make(chan error, 1)
 	go func() { failed <- server.Serve(listener) }()
 	select {

@@ -36,8 +36,8 @@ type waited struct {
 
 	cancel context.CancelCauseFunc
 	first  *time.Timer // until the first message has to be there
-	forget func() bool // stops what stops first when the call is given up
-	refuse func()      // tells the log
+	forget func() bool // stops what stops first when the call ends before
+	tell   func(error) // the log
 }
 
 // arrived ends the wait for the first message.
@@ -64,12 +64,15 @@ func (w *waited) Value(key any) any {
 }
 
 func (w *waited) end() {
-	w.refuse()
+	w.tell(errTooSlow)
 	w.cancel(errSlow)
 }
 
 // errTooSlow is what is logged of who takes too long with a message.
 var errTooSlow = fault.New(fault.Limit, "CLIENT_TOO_SLOW", "its message does not come")
+
+// errNotTaken is what is logged of a call that gRPC ends before its message is handed on: there is no word of it otherwise.
+var errNotTaken = fault.New(fault.Invalid, "MESSAGE_NOT_TAKEN", "it is compressed or larger than gRPC takes, or its client has gone")
 
 // errNoMethod is what a call is refused with that the server does not have.
 var errNoMethod = fault.New(fault.Invalid, "METHOD_UNKNOWN", "there is no such method")
@@ -85,10 +88,14 @@ func (s *Server) tap(ctx context.Context, info *tap.Info) (context.Context, erro
 		s.tell(known, method, errNoMethod)
 		return nil, status.Error(codes.Unimplemented, errNoMethod.Message)
 	}
-	w := &waited{refuse: func() { s.tell(known, method, errTooSlow) }}
+	w := &waited{tell: func(why error) { s.tell(known, method, why) }}
 	w.Context, w.cancel = context.WithCancelCause(known)
 	w.first = after(requestPatience, w.end)
-	w.forget = context.AfterFunc(ctx, func() { w.first.Stop() }) // a call that is given up is not held on to until then
+	w.forget = context.AfterFunc(ctx, func() {
+		if w.first.Stop() { // so that a call that has ended is not held on to until then
+			w.tell(errNotTaken)
+		}
+	})
 	return w, nil
 }
 
@@ -96,7 +103,7 @@ func (s *Server) tap(ctx context.Context, info *tap.Info) (context.Context, erro
 func waitedFor(ctx context.Context) *waited {
 	w, ok := ctx.Value(waitedKey{}).(*waited)
 	if !ok {
-		return &waited{cancel: func(error) {}, first: after(0, func() {}), forget: func() bool { return false }, refuse: func() {}}
+		return &waited{cancel: func(error) {}, first: after(0, func() {}), forget: func() bool { return false }, tell: func(error) {}}
 	}
 	return w
 }
@@ -113,6 +120,9 @@ func (s patientStream) RecvMsg(m any) error {
 	timer := after(streamPatience, s.call.end)
 	defer timer.Stop()
 	if err := receive(m, s.ServerStream.RecvMsg); err != nil {
+		if code := status.Code(err); code == codes.Unimplemented || code == codes.ResourceExhausted { // gRPC's own, of a message
+			s.call.tell(errNotTaken)
+		}
 		return err
 	}
 	s.call.arrived()

@@ -64,6 +64,37 @@ func TestPatience_GivenUp(t *testing.T) {
 	})
 }
 
+// What gRPC refuses by itself is in the log, for each method once, and what is taken is not.
+func TestPatience_TooLargeForGRPC(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := start(t, service{
+			call:   func(context.Context, *bytesValue) (*bytesValue, error) { return &bytesValue{}, nil },
+			stream: func(stream grpc.ServerStream) error { return stream.RecvMsg(&bytesValue{}) },
+		})
+		if err := server.call(t.Context(), nil); err != nil {
+			t.Fatal(err)
+		}
+		for range 2 {
+			stream := server.open(t)
+			_ = stream.SendMsg(wrapperspb.Bytes(make([]byte, 17<<20))) // it may be ended before all is sent
+			for _, err := range []error{server.call(t.Context(), make([]byte, 17<<20)), stream.RecvMsg(&bytesValue{})} {
+				if status.Code(err) != codes.ResourceExhausted {
+					t.Errorf("17 MiB: %v, want RESOURCE_EXHAUSTED", err)
+				}
+			}
+		}
+		synctest.Wait()
+		for _, method := range []string{callMethod, streamMethod} {
+			if lines := server.log.Lines("call=" + method + " reason=MESSAGE_NOT_TAKEN"); len(lines) != 1 {
+				t.Errorf("%s: the log has %q, want one line", method, lines)
+			}
+		}
+		if lines := server.log.Lines("reason="); len(lines) != 2 {
+			t.Errorf("the log has %q, want two refusals", lines)
+		}
+	})
+}
+
 // A handler has two minutes, where the caller gives it no less.
 func TestPatience_Handler(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
