@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
+	lru "github.com/hashicorp/golang-lru/v2"
 
 	"github.com/incentives-dev/incentives/internal/clock"
 	"github.com/incentives-dev/incentives/internal/limit"
@@ -24,8 +25,10 @@ const (
 	keysLast = time.Minute
 	// keysKept is how long they are held on to without an answer.
 	keysKept = time.Hour
-	// askEvery bounds how often it is asked, however many tokens name keys that it does not have.
-	askEvery = 5 * time.Second
+	// askEvery bounds how often it is asked, however many tokens from an address name keys that it does not have, and askEveryForAll
+	// however many addresses there are: so a stranger keeps nobody else from showing a new key for long.
+	askEvery       = 5 * time.Second
+	askEveryForAll = time.Second
 	// mostWaiting is how many calls wait at once for an issuer to answer; others are UNAVAILABLE without waiting.
 	mostWaiting = 64
 	// mostKeys is the largest answer that is read, in bytes.
@@ -52,6 +55,7 @@ type keys struct {
 	client     *http.Client
 	clock      clock.Clock
 	waiting    *limit.Places
+	sources    *lru.Cache[string, time.Time] // when it was asked for an address because a key was missing
 
 	mu      sync.Mutex
 	set     jose.JSONWebKeySet
@@ -143,8 +147,17 @@ func (k *keys) held(ctx context.Context, id string) (found []jose.JSONWebKey, ge
 // freshen asks the issuer where its keys are old, or one is missing, and it has not just been asked. It is called with k locked.
 func (k *keys) freshen(ctx context.Context, missing bool) {
 	now := k.clock()
-	wanted := missing || now.Sub(k.read) >= keysLast
-	if wanted && k.asking == nil && (k.asked.IsZero() || now.Sub(k.asked) >= askEvery) {
+	if k.asking != nil || !missing && now.Sub(k.read) < keysLast {
+		return
+	}
+	pause, source := askEvery, Source(ctx)
+	if last, ok := k.sources.Get(source); missing && (!ok || now.Sub(last) >= askEvery) {
+		pause = askEveryForAll
+	}
+	if k.asked.IsZero() || now.Sub(k.asked) >= pause {
+		if missing {
+			k.sources.Add(source, now)
+		}
 		k.asked, k.asking = now, make(chan struct{})
 		go k.refresh(context.WithoutCancel(ctx))
 	}

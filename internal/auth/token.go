@@ -161,7 +161,11 @@ func (i *issuer) discover(ctx context.Context) (*reached, error) {
 	if err := checkIssuer(found.Keys); err != nil {
 		return nil, fmt.Errorf("its keys: %w", err)
 	}
-	set := &keys{url: found.Keys, client: client, clock: i.clock, waiting: i.waiting}
+	sources, err := lru.New[string, time.Time](mostSources)
+	if err != nil {
+		return nil, err
+	}
+	set := &keys{url: found.Keys, client: client, clock: i.clock, waiting: i.waiting, sources: sources}
 	var algorithms []string
 	for _, algorithm := range asymmetric {
 		if len(found.Algorithms) == 0 && algorithm == jose.RS256 || slices.Contains(found.Algorithms, string(algorithm)) {

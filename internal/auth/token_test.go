@@ -194,6 +194,33 @@ func TestKeysAreNotAskedForByStrangers(t *testing.T) {
 	}
 }
 
+// A stranger who names keys that there are not keeps others from showing a new one for a second, and not for as long as itself.
+func TestNewKeyBesideAStranger(t *testing.T) {
+	p := authtest.New(t)
+	s := newService(t, p.URL)
+	s.wantKnown(t, "before", p.Token(t, now, nil))
+	from := func(address, token string) string {
+		ctx := peer.NewContext(with("Bearer "+token), &peer.Peer{Addr: &net.TCPAddr{IP: net.ParseIP(address)}})
+		_, err := s.identify(ctx, true)
+		return fault.ReasonOf(err)
+	}
+	strange := authtest.Sign(t, jose.SigningKey{Algorithm: jose.RS256, Key: authtest.New(t).Key()}, p.Claims(now, nil))
+	s.time = s.time.Add(askEvery)
+	stranger := from("192.0.2.1", strange)
+	p.Rotate(t)
+	honest := p.Token(t, now, nil)
+	at := from("192.0.2.2", honest)
+	s.time = s.time.Add(askEveryForAll)
+	asked := p.Asked()
+	again := from("192.0.2.1", strange)
+	if more := p.Asked() - asked; stranger != "UNAUTHENTICATED" || at != "UNAUTHENTICATED" || again != "UNAUTHENTICATED" || more != 0 {
+		t.Errorf("a stranger: %s, %s, asking the issuer %d times more, want none; a new key meanwhile: %s", stranger, again, more, at)
+	}
+	if got := from("192.0.2.2", honest); got != "" {
+		t.Errorf("a new key, a second after a stranger has named none: %s", got)
+	}
+}
+
 func TestIssuerIsOut(t *testing.T) {
 	p := authtest.New(t)
 	p.SetDown(true)
