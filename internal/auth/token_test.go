@@ -35,15 +35,15 @@ var now = time.Date(2026, time.May, 14, 12, 0, 0, 0, time.UTC)
 type service struct {
 	*Guard
 	log  bytes.Buffer
-	time time.Time
+	past atomic.Int64 // of time since now; keys are read in the background
 }
 
 func newService(t *testing.T, issuer string) *service {
 	t.Helper()
-	s := &service{time: now}
+	s := &service{}
 	settings := Settings{
 		Tokens: Tokens{OIDCIssuer: issuer, OIDCAudience: "incentives", OIDCRolesClaim: "roles", OIDCPartnersClaim: "mpn_ids"},
-		Clock:  func() time.Time { return s.time }, Internal: "between-us",
+		Clock:  func() time.Time { return now.Add(time.Duration(s.past.Load())) }, Internal: "between-us",
 	}
 	if err := settings.Check("10.0.0.5:9001"); err != nil {
 		t.Fatal(err)
@@ -54,6 +54,9 @@ func newService(t *testing.T, issuer string) *service {
 	}
 	return s
 }
+
+// wait lets time go by.
+func (s *service) wait(d time.Duration) { s.past.Add(int64(d)) }
 
 // with is the context of a call with headers.
 func with(authorization ...string) context.Context {
@@ -164,12 +167,12 @@ func TestKeysAreRotated(t *testing.T) {
 	s.wantKnown(t, "by the first key", before)
 	p.Rotate(t)
 	after := p.Token(t, now, authtest.Claims{"exp": now.Add(24 * time.Hour).Unix()})
-	s.time = s.time.Add(askEvery)
+	s.wait(askEvery)
 	s.wantKnown(t, "by the new key, at once", after)
 	s.wantReason(t, "by the key that was given up", "UNAUTHENTICATED", "Bearer "+before)
 
 	p.Rotate(t)
-	s.time = s.time.Add(keysLast)
+	s.wait(keysLast)
 	s.wantKnown(t, "by a key of a minute ago, while the issuer is asked", after)
 	for deadline := time.Now().Add(5 * time.Second); ; {
 		if _, err := s.identify(with("Bearer "+after), true); err != nil {
@@ -205,12 +208,12 @@ func TestNewKeyBesideAStranger(t *testing.T) {
 		return fault.ReasonOf(err)
 	}
 	strange := authtest.Sign(t, jose.SigningKey{Algorithm: jose.RS256, Key: authtest.New(t).Key()}, p.Claims(now, nil))
-	s.time = s.time.Add(askEvery)
+	s.wait(askEvery)
 	stranger := from("192.0.2.1", strange)
 	p.Rotate(t)
 	honest := p.Token(t, now, nil)
 	at := from("192.0.2.2", honest)
-	s.time = s.time.Add(askEveryForAll)
+	s.wait(askEveryForAll)
 	asked := p.Asked()
 	again := from("192.0.2.1", strange)
 	if more := p.Asked() - asked; stranger != "UNAUTHENTICATED" || at != "UNAUTHENTICATED" || again != "UNAUTHENTICATED" || more != 0 {
@@ -229,12 +232,12 @@ func TestIssuerIsOut(t *testing.T) {
 	s.wantReason(t, "before it was ever reached", "ISSUER_UNAVAILABLE", "Bearer "+token)
 	p.SetDown(false)
 	s.wantReason(t, "at once again", "ISSUER_UNAVAILABLE", "Bearer "+token)
-	s.time = s.time.Add(discoverEvery)
+	s.wait(discoverEvery)
 	s.wantKnown(t, "when it is back", token)
 	p.SetDown(true)
-	s.time = s.time.Add(keysLast)
+	s.wait(keysLast)
 	s.wantKnown(t, "out again, with keys that are known", token)
-	s.time = s.time.Add(keysKept)
+	s.wait(keysKept)
 	s.wantReason(t, "out for long", "ISSUER_UNAVAILABLE", "Bearer "+token)
 }
 
@@ -266,7 +269,7 @@ func TestForgersAreLimited(t *testing.T) {
 	s.wantReason(t, "one more", "TOO_MANY_BAD_TOKENS", "Bearer "+forged)
 	s.wantReason(t, "a neighbour", "TOO_MANY_BAD_TOKENS", "Bearer "+neighbour)
 	s.wantKnown(t, "who is known", known)
-	s.time = s.time.Add(time.Second)
+	s.wait(time.Second)
 	s.wantKnown(t, "a neighbour, a second later", neighbour)
 }
 
@@ -290,7 +293,7 @@ func TestFewWaitForTheIssuer(t *testing.T) {
 	release := make(chan struct{})
 	to := tokens.reached.Load()
 	to.keys.client = &http.Client{Transport: hanging(release)}
-	s.time = s.time.Add(askEvery)
+	s.wait(askEvery)
 	strange := authtest.Sign(t, jose.SigningKey{Algorithm: jose.RS256, Key: authtest.New(t).Key()}, p.Claims(now, nil))
 	var all sync.WaitGroup
 	var refused atomic.Int64
@@ -362,9 +365,9 @@ func TestRememberedTokensExpire(t *testing.T) {
 	s := newService(t, p.URL)
 	token := p.Token(t, now, authtest.Claims{"exp": now.Add(10 * time.Minute).Unix()})
 	s.wantKnown(t, "at first", token)
-	s.time = s.time.Add(9 * time.Minute)
+	s.wait(9 * time.Minute)
 	s.wantKnown(t, "before it expires", token)
-	s.time = s.time.Add(90*time.Second + skew)
+	s.wait(90*time.Second + skew)
 	s.wantReason(t, "when it has expired", "UNAUTHENTICATED", "Bearer "+token)
 }
 
