@@ -18,7 +18,7 @@ import (
 
 const (
 	greedyStreams = 12   // as many as one caller may have
-	greedyCalls   = 12   // batches without a stream, at once
+	greedyCalls   = 240  // batches without a stream, at once: with the streams, all but as many calls as one caller may have in flight
 	greedyBatch   = 5000 // earnings, as many as a batch may hold
 )
 

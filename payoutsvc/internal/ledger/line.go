@@ -94,9 +94,8 @@ func (l *Line) put(p *Place, bounded bool) *Place {
 	p.caller = who.Key()
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if own := l.waits[p.caller]; bounded && (l.waiting >= l.room || p.caller != "" && own >= l.own) {
-		busy := fault.New(fault.Unavailable, "RECORDING_BUSY", "%d earnings wait, of which %d are of this caller: send it again later", l.waiting, own)
-		p.outcomes = failed(p.entries, busy)
+	if err := l.busy(p.caller); bounded && err != nil {
+		p.outcomes = failed(p.entries, err)
 		return p
 	}
 	p.done = make(chan struct{})
@@ -104,6 +103,22 @@ func (l *Line) put(p *Place, bounded bool) *Place {
 	l.wait(p, len(p.entries))
 	l.wake()
 	return p
+}
+
+// busy is RECORDING_BUSY where too much waits for a caller to put more in line. The line is locked.
+func (l *Line) busy(caller string) error {
+	if own := l.waits[caller]; l.waiting >= l.room || caller != "" && own >= l.own {
+		return fault.New(fault.Unavailable, "RECORDING_BUSY", "%d earnings wait, of which %d are of this caller: send it again later", l.waiting, own)
+	}
+	return nil
+}
+
+// Busy is RECORDING_BUSY where [Ledger.Record] would refuse a batch now: what is refused before it is looked at costs least.
+func (l *Ledger) Busy(ctx context.Context) error {
+	who, _ := auth.Caller(ctx)
+	l.batches.mu.Lock()
+	defer l.batches.mu.Unlock()
+	return l.batches.busy(who.Key())
 }
 
 // wait takes note that so many more earnings of a place wait; fewer when they are recorded, or given up. The line is locked.

@@ -37,6 +37,9 @@ func TestCallersTakeTurns(t *testing.T) {
 		if refused != 15 { // 25 of 4,000 are 100,000
 			t.Errorf("%d of 40 batches of one caller were refused, want 15", refused)
 		}
+		if greedy, other := b.ledger.Busy(as("greedy", false)), b.ledger.Busy(as("greedy", true)); fault.ReasonOf(greedy) != "RECORDING_BUSY" || other != nil {
+			t.Errorf("before it is looked at, one more: %v, want RECORDING_BUSY; another caller's: %v", greedy, other)
+		}
 		if stream := b.ledger.Put(as("greedy", false), b.now, much, nil); firstError(stream) != nil {
 			t.Errorf("a stream's batch, which waits however long: %v", firstError(stream))
 		}

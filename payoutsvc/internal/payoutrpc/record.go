@@ -49,6 +49,9 @@ func (s *Service) RecordEarning(ctx context.Context, request *payoutv1.RecordEar
 func (s *Service) BatchRecordEarnings(
 	ctx context.Context, request *payoutv1.BatchRecordEarningsRequest,
 ) (*payoutv1.BatchRecordEarningsResponse, error) {
+	if err := s.Ledger.Busy(ctx); err != nil {
+		return nil, err
+	}
 	attempts, err := readBatch(request.GetEarnings())
 	if err != nil {
 		return nil, err
