@@ -14,12 +14,12 @@ import (
 // Its methods fail with what the store fails with, which package rpc has words
 // for, besides the refusals that they name.
 type Ledger struct {
-	db         store.DB
-	recordings sync.Pool   // of *recording: memory for another use
-	together   bool        // the store is better at many partitions at once
-	single     Line        // of RecordOne, where it is
-	batches    Line        // of Record and Put
-	again      atomic.Bool // most of what was recorded last had been recorded before, so what comes next is likely to have been
+	db               store.DB
+	recordings       sync.Pool   // of *recording: memory for another use
+	commitsTogether  bool        // the store is better at many partitions at once
+	single           Line        // of RecordOne, where it is
+	batches          Line        // of Record and Put
+	mostlyDuplicates atomic.Bool // most of what was recorded last had been recorded before, so what comes next is likely to have been
 }
 
 // New is the ledger in a store.

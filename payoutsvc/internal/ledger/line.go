@@ -14,11 +14,11 @@ import (
 // A Line has batches recorded one after the other. Those that wait are recorded together: a store writes many keys, put in order,
 // with less work than the same in pieces. Nothing waits to be joined: what comes while others are at work is what waits together.
 type Line struct {
-	record func(ctx context.Context, now time.Time, entries []Entry) []Outcome
-	atOnce int // groups that are recorded at once: the fewer, the larger, and each earning costs less
-	most   int // earnings in a group, unless it is one batch
-	room   int // earnings that may wait or be at work, also those of callers that have gone; there may be one batch more
-	own    int // of these, those of one caller
+	recordGroup func(ctx context.Context, now time.Time, entries []Entry) []Outcome
+	atOnce      int // groups that are recorded at once: the fewer, the larger, and each earning costs less
+	most        int // earnings in a group, unless it is one batch
+	room        int // earnings that may wait or be at work, also those of callers that have gone; there may be one batch more
+	own         int // of these, those of one caller
 	// patience is how long a group keeps others waiting; 0 is for ever.
 	patience time.Duration
 
@@ -69,11 +69,11 @@ const (
 func (l *Ledger) lines() {
 	// Two, so that one works while the other waits for the disk. They need no patience: a store that makes many commits as one is out
 	// as a whole.
-	l.single = Line{record: l.recordAll, atOnce: 2, most: largestSingles, room: singlesRoom, own: singlesRoom}
+	l.single = Line{recordGroup: l.recordGroup, atOnce: 2, most: largestSingles, room: singlesRoom, own: singlesRoom}
 	// One, since what comes after it must not overtake it; its work is spread over the processors.
-	l.batches = Line{record: l.recordAll, atOnce: 1, most: LargestBatch, room: waitingRoom, own: ownRoom}
-	_, l.together = l.db.(store.AllCommitter)
-	if !l.together {
+	l.batches = Line{recordGroup: l.recordGroup, atOnce: 1, most: LargestBatch, room: waitingRoom, own: ownRoom}
+	_, l.commitsTogether = l.db.(store.AllCommitter)
+	if !l.commitsTogether {
 		l.batches.patience = patience
 	}
 }
@@ -335,7 +335,7 @@ func (l *Line) run(g *group) {
 	var outcomes []Outcome
 	// In this goroutine, a panic would end the process.
 	err := guarded(func() error {
-		outcomes = l.record(context.Background(), now, entries) // nobody's: no caller ends it for the others
+		outcomes = l.recordGroup(context.Background(), now, entries) // nobody's: no caller ends it for the others
 		return nil
 	})
 	if err != nil {

@@ -14,7 +14,7 @@ import (
 	"github.com/incentives-dev/incentives/payoutsvc/internal/payout"
 )
 
-// sharesTogether is how many partitions of a batch are recorded by one goroutine, and with one commit where the store can do that. More
+// sharesTogether is how many partitions of a group are recorded by one goroutine, and with one commit where the store can do that. More
 // would leave processors without work, and make others wait for locks; fewer would cost more commits.
 const sharesTogether = 8
 
@@ -45,41 +45,41 @@ func (l *Ledger) Record(ctx context.Context, now time.Time, entries []Entry) []O
 
 // RecordOne is Record of one earning. It does not wait for batches.
 func (l *Ledger) RecordOne(ctx context.Context, now time.Time, entry Entry) Outcome {
-	if !l.together { // the store does no better with many partitions at once, and one that is out would make the others wait
-		return l.recordAll(ctx, now, []Entry{entry})[0]
+	if !l.commitsTogether { // the store does no better with many partitions at once, and one that is out would make the others wait
+		return l.recordGroup(ctx, now, []Entry{entry})[0]
 	}
 	return l.single.do(ctx, now, []Entry{entry})[0]
 }
 
-// recordAll is Record, of these entries and no others.
-func (l *Ledger) recordAll(ctx context.Context, now time.Time, entries []Entry) []Outcome {
-	b := batch{now: now.Round(0).UTC(), again: l.again.Load(), entries: entries, outcomes: make([]Outcome, len(entries))}
-	var group errgroup.Group
-	for some := range slices.Chunk(l.share(b), sharesTogether) {
-		group.Go(func() error {
-			l.recordNarrowly(ctx, b, some)
+// recordGroup is Record, of these entries and no others.
+func (l *Ledger) recordGroup(ctx context.Context, now time.Time, entries []Entry) []Outcome {
+	g := groupJob{now: now.Round(0).UTC(), mostlyDuplicates: l.mostlyDuplicates.Load(), entries: entries, outcomes: make([]Outcome, len(entries))}
+	var workers errgroup.Group
+	for some := range slices.Chunk(l.share(g), sharesTogether) {
+		workers.Go(func() error {
+			l.recordShares(ctx, g, some)
 			return nil // it is in the outcomes
 		})
 	}
-	_ = group.Wait() // never fails
+	_ = workers.Wait() // never fails
 	duplicates := 0
-	for i := range b.outcomes {
-		if b.outcomes[i].Duplicate {
+	for i := range g.outcomes {
+		if g.outcomes[i].Duplicate {
 			duplicates++
 		}
 	}
-	l.again.Store(2*duplicates > len(entries))
-	return b.outcomes
+	l.mostlyDuplicates.Store(2*duplicates > len(entries))
+	return g.outcomes
 }
 
-// recordNarrowly is record, where a panic is an error of the earning that makes it panic, and of no other: a share that one has
-// interrupted is recorded again in halves. What of it was committed before is found to be a duplicate then. Rule E3.
-func (l *Ledger) recordNarrowly(ctx context.Context, b batch, shares []share) {
-	l.record(ctx, b, shares)
+// recordShares commits shares of a group. Where a panic interrupts one, it is tried again in halves, so that only the earning that
+// causes the panic fails; what of it was committed before is found to be a duplicate then. Rule E3.
+func (l *Ledger) recordShares(ctx context.Context, g groupJob, shares []share) {
+	l.commitShares(ctx, g, shares)
 	for _, s := range shares {
-		if n := len(s.members); n > 1 && fault.IsDefect(b.outcomes[s.members[0]].Err) { // that of all of them
-			l.recordNarrowly(ctx, b, []share{{partition: s.partition, members: s.members[:n/2]}}) // which keeps their order
-			l.recordNarrowly(ctx, b, []share{{partition: s.partition, members: s.members[n/2:]}})
+		if n := len(s.members); n > 1 && fault.IsDefect(g.outcomes[s.members[0]].Err) { // that of all of them
+			l.recordShares(ctx, g, []share{{partition: s.partition, members: s.members[:n/2]}}) // which keeps their order
+			l.recordShares(ctx, g, []share{{partition: s.partition, members: s.members[n/2:]}})
 		}
 	}
 }
@@ -90,35 +90,35 @@ func guarded(fn func() error) (err error) {
 	return fn()
 }
 
-// A batch is what is recorded together.
-type batch struct {
-	now      time.Time
-	again    bool // most of it is likely to have been recorded before
-	entries  []Entry
-	outcomes []Outcome
+// A groupJob is one group on its way into the store: its entries, and what became of each.
+type groupJob struct {
+	now              time.Time
+	mostlyDuplicates bool // most of it is likely to have been recorded before
+	entries          []Entry
+	outcomes         []Outcome
 }
 
-// A share is what of a batch lies in one partition.
+// A share is the part of a group that lies in one partition.
 type share struct {
 	partition store.Partition
-	members   []int // places in the batch, in its order
+	members   []int // indexes in the group, in its order
 }
 
-// share divides a batch into its partitions. An entry of no plan gets its outcome here.
-func (l *Ledger) share(b batch) []share {
+// share divides a group among its partitions. An entry of no plan gets its outcome here.
+func (l *Ledger) share(g groupJob) []share {
 	const nowhere = -1
-	at := make([]int, len(b.entries))
+	at := make([]int, len(g.entries))
 	counts := make([]int, l.db.Partitions())
-	for i := range b.entries {
-		p, err := l.home(&b.entries[i])
+	for i := range g.entries {
+		p, err := l.home(&g.entries[i])
 		if err != nil {
-			at[i], b.outcomes[i].Err = nowhere, err
+			at[i], g.outcomes[i].Err = nowhere, err
 			continue
 		}
 		at[i] = int(p)
 		counts[p]++
 	}
-	members := make([]int, 0, len(b.entries))
+	members := make([]int, 0, len(g.entries))
 	var shares []share
 	of := make([]int, len(counts)) // the share of each partition
 	for p, count := range counts {
@@ -150,8 +150,9 @@ func (l *Ledger) home(e *Entry) (p store.Partition, err error) {
 	return l.partitionOf(mpn), nil
 }
 
-// record records some shares. Those that can do with one commit do it together. A panic is an error of the shares that it interrupts.
-func (l *Ledger) record(ctx context.Context, b batch, shares []share) {
+// commitShares decides on shares of a group and commits them: all together at first, then each that met a conflict by itself. A panic
+// is an error of the shares that it interrupts.
+func (l *Ledger) commitShares(ctx context.Context, g groupJob, shares []share) {
 	recordings := make([]*recording, len(shares))
 	parts := make([]store.Part, 0, len(shares))
 	committing := make([]*recording, 0, len(shares))
@@ -159,8 +160,8 @@ func (l *Ledger) record(ctx context.Context, b batch, shares []share) {
 		r, _ := l.recordings.Get().(*recording) // it has no others
 		recordings[i] = r
 		r.err = guarded(func() error {
-			r.begin(b, s)
-			if b.again {
+			r.begin(g, s)
+			if g.mostlyDuplicates {
 				return r.judge(store.ErrConflict) // as the first attempt would come to
 			}
 			return r.prepare(ctx)
@@ -191,7 +192,7 @@ func (l *Ledger) record(ctx context.Context, b batch, shares []share) {
 	for _, r := range recordings {
 		interrupted := fault.IsDefect(r.err)
 		r.end()
-		if !interrupted { // else it may hold what must not meet another batch
+		if !interrupted { // else it may hold what must not meet another group
 			l.recordings.Put(r)
 		}
 	}

@@ -12,7 +12,7 @@ import (
 	"github.com/incentives-dev/incentives/payoutsvc/internal/payout"
 )
 
-// A recording records one share of a batch in one commit.
+// A recording records one share of a group in one commit.
 //
 // Most earnings are new, and no total is near its end. So at first nothing is
 // read, unless the last ones were not new: the commit is conditional on the earnings being absent, and adds to the
@@ -20,11 +20,11 @@ import (
 // duplicate, what is stored is read, and the share is decided again on it.
 type recording struct {
 	db store.DB
-	batch
+	groupJob
 	share
 	err error // why nothing is recorded
 
-	// What to decide on: what is stored, or the hope that nothing is, and that totals are small.
+	// False: assume that no earning is stored yet, and that no total is near its end.
 	readEarnings, readTotals bool
 	version                  uint64 // of the partition, before it was read
 
@@ -51,20 +51,20 @@ func newRecording(db store.DB) *recording {
 	return &recording{db: db, first: map[string]int{}, total: map[string]int{}}
 }
 
-func (r *recording) begin(b batch, s share) {
-	r.batch, r.share = b, s
+func (r *recording) begin(g groupJob, s share) {
+	r.groupJob, r.share = g, s
 	r.names.Grow(nameBytes * len(s.members))
 	size := 0
 	for _, i := range s.members {
-		e := &b.entries[i]
+		e := &g.entries[i]
 		size += valueBytes + len(e.Earning.Description)
 		mpn, plan, _ := splitPlan(e.Terms.Plan) // it has a partition, so it is well-formed
 		r.ids = append(r.ids, r.name(mpn, "/", plan, "/", e.Earning.ID))
 	}
-	r.values = slices.Grow(r.values, size) // else what it outgrows stays as long as the batch, in pieces
+	r.values = slices.Grow(r.values, size) // else what it outgrows stays as long as the writes, in pieces
 }
 
-// end tells the outcomes why nothing is recorded, if so. It forgets the batch and keeps the memory, except that of names,
+// end tells the outcomes why nothing is recorded, if so. It forgets the group and keeps the memory, except that of names,
 // which the store may hold on to.
 func (r *recording) end() {
 	if r.err != nil {
@@ -174,7 +174,8 @@ func (r *recording) decide() bool {
 		if err == nil {
 			continue
 		}
-		// What is refused may be a duplicate, which is not. Rule E1.
+		// A refusal is final only once the stored earnings were read: a duplicate is accepted even where a new earning would be refused.
+		// Rule E1.
 		tooLarge := fault.ReasonOf(err) == "EARNED_TOTAL_TOO_LARGE"
 		if !r.readEarnings || tooLarge && !r.readTotals {
 			r.readEarnings, r.readTotals = true, r.readTotals || tooLarge
@@ -189,7 +190,7 @@ func (r *recording) decide() bool {
 	return true
 }
 
-// decideOne decides on the entry at place i, which is the k-th member.
+// decideOne decides on entry i, which is the k-th member.
 func (r *recording) decideOne(k, i int) error {
 	e := &r.entries[i]
 	stored, err := r.storedOne(k)
@@ -211,7 +212,7 @@ func (r *recording) decideOne(k, i int) error {
 }
 
 // storedOne returns what the k-th member finds under its id: an earning of the
-// store, or one before it in the batch.
+// store, or one before it in the group.
 func (r *recording) storedOne(k int) (*payout.Earning, error) {
 	if i, ok := r.first[r.ids[k]]; ok {
 		return &r.outcomes[i].Earning, nil
