@@ -9,7 +9,7 @@ import (
 func (l *Ledger) Crowd() {
 	l.single.mu.Lock()
 	defer l.single.mu.Unlock()
-	l.single.waiting = singlesRoom
+	l.single.unrecorded = singlesRoom
 }
 
 // Hurry has the ledger lose its patience after a time that it returns, if it ever does.
@@ -44,7 +44,7 @@ func (l *Ledger) BatchesJoined() int { return l.batches.joined() }
 func (l *Ledger) BatchesCounted() (earnings, callers int) {
 	l.batches.mu.Lock()
 	defer l.batches.mu.Unlock()
-	return l.batches.waiting, len(l.batches.waits)
+	return l.batches.unrecorded, len(l.batches.unrecordedOf)
 }
 
 func (l *Line) joined() (n int) {
@@ -79,7 +79,7 @@ type Sized struct {
 
 // Groups are the groups in which batches are recorded that wait together, each batch by where it stands.
 func Groups(batches ...Sized) (groups [][]int) {
-	l := Line{most: LargestBatch, waits: map[string]int{}}
+	l := Line{most: LargestBatch, unrecordedOf: map[string]int{}}
 	at := map[*Place]int{}
 	for i, b := range batches {
 		p := &Place{caller: b.Caller, entries: make([]Entry, b.Size)}

@@ -12,7 +12,8 @@ import (
 )
 
 // A Line has batches recorded one after the other. Those that wait are recorded together: a store writes many keys, put in order,
-// with less work than the same in pieces. Nothing waits to be joined: what comes while others are at work is what waits together.
+// with less work than the same in pieces. No batch is held back to be joined by others: a group is whatever arrived while the last one
+// was recorded.
 type Line struct {
 	recordGroup func(ctx context.Context, now time.Time, entries []Entry) []Outcome
 	atOnce      int // groups that are recorded at once: the fewer, the larger, and each earning costs less
@@ -22,12 +23,12 @@ type Line struct {
 	// patience is how long a group keeps others waiting; 0 is for ever.
 	patience time.Duration
 
-	mu      sync.Mutex
-	places  []*Place       // that wait, the first first
-	waiting int            // earnings in them, and in groups until they are recorded
-	waits   map[string]int // of these, those of each caller
-	working int            // how many goroutines take groups
-	slow    int            // groups that they wait for no more
+	mu           sync.Mutex
+	places       []*Place       // that wait, the first first
+	unrecorded   int            // earnings in them, and in groups until they are recorded
+	unrecordedOf map[string]int // of these, those of each caller
+	working      int            // how many goroutines take groups
+	slow         int            // groups that they wait for no more
 }
 
 // A Place is where a batch stands in a Line. That of no entries is done.
@@ -78,15 +79,15 @@ func (l *Ledger) lines() {
 	}
 }
 
-// Put puts a batch in line, however much waits there: who puts batches bounds how many it has in line. It is recorded with after or later,
-// if after is not nil; behind an empty one, nothing is kept in order. Entries are as for [Ledger.Record]. Where ctx is done before
-// it is their turn, they are not recorded.
+// Put puts a batch in line, however much waits there. Callers of Put bound what they have in line themselves. It is recorded with after or
+// later, if after is not nil. An empty batch is done at once, so what is put after it may overtake what came before. Entries are as for
+// [Ledger.Record]. Where ctx is done before it is their turn, they are not recorded.
 func (l *Ledger) Put(ctx context.Context, now time.Time, entries []Entry, after *Place) *Place {
 	return l.batches.put(&Place{ctx: ctx, now: now, entries: entries, after: after}, false)
 }
 
-// put puts a place in line. Where its caller does not bound what it has there, it is refused if too much waits.
-func (l *Line) put(p *Place, bounded bool) *Place {
+// put puts a place in line. If mayRefuse, it is refused where too much waits.
+func (l *Line) put(p *Place, mayRefuse bool) *Place {
 	if len(p.entries) == 0 {
 		return p
 	}
@@ -94,21 +95,21 @@ func (l *Line) put(p *Place, bounded bool) *Place {
 	p.caller = who.Key()
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if err := l.busy(p.caller); bounded && err != nil {
+	if err := l.busy(p.caller); mayRefuse && err != nil {
 		p.outcomes = failed(p.entries, err)
 		return p
 	}
 	p.done = make(chan struct{})
 	l.places = append(l.places, p)
-	l.wait(p, len(p.entries))
+	l.addUnrecorded(p, len(p.entries))
 	l.wake()
 	return p
 }
 
 // busy is RECORDING_BUSY where too much waits for a caller to put more in line. The line is locked.
 func (l *Line) busy(caller string) error {
-	if own := l.waits[caller]; l.waiting >= l.room || caller != "" && own >= l.own {
-		return fault.New(fault.Unavailable, "RECORDING_BUSY", "%d earnings wait, of which %d are of this caller: send it again later", l.waiting, own)
+	if own := l.unrecordedOf[caller]; l.unrecorded >= l.room || caller != "" && own >= l.own {
+		return fault.New(fault.Unavailable, "RECORDING_BUSY", "%d earnings wait, of which %d are of this caller: send it again later", l.unrecorded, own)
 	}
 	return nil
 }
@@ -121,19 +122,19 @@ func (l *Ledger) Busy(ctx context.Context) error {
 	return l.batches.busy(who.Key())
 }
 
-// wait takes note that so many more earnings of a place wait; fewer when they are recorded, or given up. The line is locked.
-func (l *Line) wait(p *Place, n int) {
-	l.waiting += n
-	if l.waits == nil {
-		l.waits = map[string]int{}
+// addUnrecorded counts so many more earnings of a place as not recorded; fewer when they are, or are given up. The line is locked.
+func (l *Line) addUnrecorded(p *Place, n int) {
+	l.unrecorded += n
+	if l.unrecordedOf == nil {
+		l.unrecordedOf = map[string]int{}
 	}
-	l.waits[p.caller] += n
-	if l.waits[p.caller] == 0 {
-		delete(l.waits, p.caller)
+	l.unrecordedOf[p.caller] += n
+	if l.unrecordedOf[p.caller] == 0 {
+		delete(l.unrecordedOf, p.caller)
 	}
 }
 
-// byTurns orders places so that each caller has its turn: who has sent much does not stand before the others with all of it.
+// byTurns orders places so that each caller has its turn: a caller that sent much does not go before the others with all of it.
 func byTurns(places []*Place) []*Place {
 	turns := map[string]int{}
 	turn := make(map[*Place]int, len(places))
@@ -156,8 +157,8 @@ func failed(entries []Entry, err error) []Outcome {
 	return outcomes
 }
 
-// ready is closed.
-var ready = func() <-chan struct{} {
+// closed is a channel that is closed.
+var closed = func() <-chan struct{} {
 	c := make(chan struct{})
 	close(c)
 	return c
@@ -166,7 +167,7 @@ var ready = func() <-chan struct{} {
 // Done is closed when Outcomes are there.
 func (p *Place) Done() <-chan struct{} {
 	if p.done == nil {
-		return ready
+		return closed
 	}
 	return p.done
 }
@@ -204,9 +205,9 @@ func (l *Line) giveUp(p *Place) {
 	l.finish(p, failed(p.entries, context.Canceled))
 }
 
-// finish tells who waits for a place what became of it. The line is locked.
+// finish tells those that wait for a place what became of it. The line is locked.
 func (l *Line) finish(p *Place, outcomes []Outcome) {
-	l.wait(p, -len(p.entries))
+	l.addUnrecorded(p, -len(p.entries))
 	p.outcomes, p.entries = outcomes, nil
 	close(p.done)
 }
@@ -229,23 +230,23 @@ func (l *Line) work() {
 			l.mu.Unlock()
 			return
 		}
-		wait := l.patience
+		patience := l.patience
 		if l.slow > 0 {
-			wait = 0
+			patience = 0
 		}
 		l.mu.Unlock()
 		if l.patience == 0 {
-			l.run(g)
+			l.recordNext(g)
 			continue
 		}
 		finished := make(chan struct{})
 		go func() {
 			defer close(finished)
-			l.run(g)
+			l.recordNext(g)
 		}()
 		select {
 		case <-finished:
-		case <-time.After(wait): //nolint:forbidigo // it is about how long the store takes, whatever the clock says
+		case <-time.After(patience): //nolint:forbidigo // it is about how long the store takes, whatever the clock says
 			if !l.leave(finished) {
 				<-finished
 			}
@@ -310,9 +311,9 @@ func (p *Place) mayJoin(g *group) bool {
 	}
 }
 
-// run records a group, but for what was given up. All of it is recorded as of the latest moment at which one was put in line, so that
+// recordNext records a group, but for what was given up. All of it is recorded as of the latest moment at which one was put in line, so that
 // record times never go back.
-func (l *Line) run(g *group) {
+func (l *Line) recordNext(g *group) {
 	var now time.Time
 	var here []*Place
 	entries := make([]Entry, 0, g.size)
