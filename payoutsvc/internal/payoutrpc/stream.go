@@ -16,14 +16,6 @@ import (
 	payoutv1 "github.com/incentives-dev/incentives/proto/incentives/payout/v1"
 )
 
-// What streams may hold in memory: each a batch, and some of them the next one.
-const (
-	maxStreams    = 24
-	maxReadsAhead = 8
-	// maxOfCaller is how many streams one caller may have, so that nobody takes all of them.
-	maxOfCaller = 12
-)
-
 type earningStream = grpc.BidiStreamingServer[payoutv1.StreamEarningsRequest, payoutv1.StreamEarningsResponse]
 
 // StreamEarnings records batches, one after the other, and answers each when it
@@ -66,19 +58,19 @@ func (s *Service) StreamEarnings(stream earningStream) error {
 // enterStream counts a stream, until leave is called.
 func (s *Service) enterStream(ctx context.Context) (leave func(), err error) {
 	leaveAll := func() { s.streams.Add(-1) } // not leave: what is returned would call itself
-	if s.streams.Add(1) > maxStreams {
+	if s.streams.Add(1) > ledger.MaxStreams {
 		leaveAll()
-		return nil, tooManyStreams("%d streams are open, which is as many as are taken: send on fewer, or later", maxStreams)
+		return nil, tooManyStreams("%d streams are open, which is as many as are taken: send on fewer, or later", ledger.MaxStreams)
 	}
 	who, _ := auth.Caller(ctx)
 	key := who.Key()
 	if key == "" {
 		return leaveAll, nil
 	}
-	leaveOwn, ok := s.streamsOf.Take(key, maxOfCaller)
+	leaveOwn, ok := s.streamsOf.Take(key, ledger.MaxStreamsOfCaller)
 	if !ok {
 		leaveAll()
-		return nil, tooManyStreams("%d streams of this caller are open, as many as it may have: send on fewer", maxOfCaller)
+		return nil, tooManyStreams("%d streams of this caller are open, as many as it may have: send on fewer", ledger.MaxStreamsOfCaller)
 	}
 	return func() { leaveOwn(); leaveAll() }, nil
 }
@@ -114,7 +106,7 @@ func (f *flow) beginRead() {
 		return
 	}
 	if len(f.batches) == 1 {
-		if f.readsAhead.Add(1) > maxReadsAhead {
+		if f.readsAhead.Add(1) > ledger.MaxReadsAhead {
 			f.readsAhead.Add(-1)
 			return
 		}
