@@ -58,7 +58,7 @@ func relay(v *fault.Violations, path string, violation fault.Violation) {
 // err, an earning that is recorded, or violations, which err does not repeat.
 // Rules E1–E7.
 func (s *Service) record(ctx context.Context, attempts []attempt) {
-	entries, places := s.admit(ctx, attempts)
+	entries, indexes := s.admit(ctx, attempts)
 	var outcomes []ledger.Outcome
 	switch {
 	case len(entries) == 0:
@@ -67,19 +67,19 @@ func (s *Service) record(ctx context.Context, attempts []attempt) {
 	default:
 		outcomes = s.Ledger.Record(ctx, s.Clock(), entries)
 	}
-	learn(attempts, places, outcomes)
+	learn(attempts, indexes, outcomes)
 }
 
-// learn tells the attempts at places what became of them.
-func learn(attempts []attempt, places []int, outcomes []ledger.Outcome) {
+// learn tells the attempts at indexes what became of them.
+func learn(attempts []attempt, indexes []int, outcomes []ledger.Outcome) {
 	for i, outcome := range outcomes {
-		a := &attempts[places[i]]
+		a := &attempts[indexes[i]]
 		a.earning, a.duplicate, a.err = outcome.Earning, outcome.Duplicate, outcome.Err
 	}
 }
 
 // admit finds the attempts that are to be recorded, and where they stand.
-func (s *Service) admit(ctx context.Context, attempts []attempt) (entries []ledger.Entry, places []int) {
+func (s *Service) admit(ctx context.Context, attempts []attempt) (entries []ledger.Entry, indexes []int) {
 	plans := make([]string, 0, len(attempts))
 	for i := range attempts {
 		if plan := attempts[i].plan; plan != "" {
@@ -87,7 +87,7 @@ func (s *Service) admit(ctx context.Context, attempts []attempt) (entries []ledg
 		}
 	}
 	recordable := s.Terms.Recording(ctx, plans)
-	entries, places = make([]ledger.Entry, 0, len(plans)), make([]int, 0, len(plans))
+	entries, indexes = make([]ledger.Entry, 0, len(plans)), make([]int, 0, len(plans))
 	for i := range attempts {
 		a := &attempts[i]
 		if a.plan == "" {
@@ -103,8 +103,8 @@ func (s *Service) admit(ctx context.Context, attempts []attempt) (entries []ledg
 		case err != nil:
 			a.err = err
 		default:
-			entries, places = append(entries, ledger.Entry{Terms: terms, Earning: a.earning}), append(places, i)
+			entries, indexes = append(entries, ledger.Entry{Terms: terms, Earning: a.earning}), append(indexes, i)
 		}
 	}
-	return entries, places
+	return entries, indexes
 }

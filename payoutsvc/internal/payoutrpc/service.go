@@ -2,7 +2,6 @@ package payoutrpc
 
 import (
 	"log/slog"
-	"sync/atomic"
 	"time"
 
 	"github.com/incentives-dev/incentives/internal/clock"
@@ -29,6 +28,6 @@ type Service struct {
 	// WatchInterval is how often WatchPayoutRun looks.
 	WatchInterval time.Duration
 
-	streams, readsAhead atomic.Int32 // how many there are; see StreamEarnings
-	streamsOf           limit.Places // by caller
+	streams    limit.Places // by caller, and of all of them under ""
+	readsAhead limit.Places // of all streams; see StreamEarnings
 }

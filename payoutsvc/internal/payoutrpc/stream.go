@@ -31,7 +31,7 @@ func (s *Service) StreamEarnings(stream earningStream) error {
 		return err
 	}
 	defer leave()
-	f := &flow{Service: s, stream: stream}
+	f := &flow{Service: s, stream: stream, releaseAhead: func() {}}
 	defer f.finish()
 	drain := s.Drain
 	for {
@@ -40,7 +40,7 @@ func (s *Service) StreamEarnings(stream earningStream) error {
 			return f.end
 		}
 		select {
-		case <-f.first():
+		case <-f.firstDone():
 			if err := f.answer(); err != nil {
 				return err
 			}
@@ -57,9 +57,8 @@ func (s *Service) StreamEarnings(stream earningStream) error {
 
 // enterStream counts a stream, until leave is called.
 func (s *Service) enterStream(ctx context.Context) (leave func(), err error) {
-	leaveAll := func() { s.streams.Add(-1) } // not leave: what is returned would call itself
-	if s.streams.Add(1) > ledger.MaxStreams {
-		leaveAll()
+	leaveAll, ok := s.streams.Take("", ledger.MaxStreams)
+	if !ok {
 		return nil, tooManyStreams("%d streams are open, which is as many as are taken: send on fewer, or later", ledger.MaxStreams)
 	}
 	who, _ := auth.Caller(ctx)
@@ -67,7 +66,7 @@ func (s *Service) enterStream(ctx context.Context) (leave func(), err error) {
 	if key == "" {
 		return leaveAll, nil
 	}
-	leaveOwn, ok := s.streamsOf.Take(key, ledger.MaxStreamsOfCaller)
+	leaveOwn, ok := s.streams.Take(key, ledger.MaxStreamsOfCaller)
 	if !ok {
 		leaveAll()
 		return nil, tooManyStreams("%d streams of this caller are open, as many as it may have: send on fewer", ledger.MaxStreamsOfCaller)
@@ -86,17 +85,18 @@ type flow struct {
 	*Service
 	stream  earningStream
 	next    <-chan reading // the request that is being read; nil if none is
-	ahead   bool           // it, or the last batch, is one of those that are read ahead
-	batches []*batch       // that are to be answered, at most two: see Ledger.Put
+	batches []*batch       // that are to be answered, at most two: an empty batch is done at once, so a third behind it could overtake the first
 	ended   bool           // no more is read
 	end     error          // what the stream ends with then
+	// releaseAhead says that what was read ahead, if anything, no longer is.
+	releaseAhead func()
 }
 
 // A batch is one request on its way.
 type batch struct {
 	attempts []attempt
 	entries  []ledger.Entry // what is to be recorded
-	places   []int          // which of the attempts that are
+	indexes  []int          // which of the attempts that are
 	place    *ledger.Place
 }
 
@@ -106,11 +106,11 @@ func (f *flow) beginRead() {
 		return
 	}
 	if len(f.batches) == 1 {
-		if f.readsAhead.Add(1) > ledger.MaxReadsAhead {
-			f.readsAhead.Add(-1)
+		release, ok := f.readsAhead.Take("", ledger.MaxReadsAhead)
+		if !ok {
 			return
 		}
-		f.ahead = true
+		f.releaseAhead = release
 	}
 	next := make(chan reading, 1)
 	go func() { next <- f.read() }()
@@ -122,14 +122,6 @@ func (f *flow) finish() {
 	f.releaseAhead()
 	for _, b := range f.batches {
 		f.Ledger.GiveUp(b.place)
-	}
-}
-
-// releaseAhead notes that what was read ahead no longer is.
-func (f *flow) releaseAhead() {
-	if f.ahead {
-		f.ahead = false
-		f.readsAhead.Add(-1)
 	}
 }
 
@@ -150,7 +142,7 @@ func (f *flow) read() (read reading) {
 	if b.attempts, err = readBatch(request.GetEarnings()); err != nil {
 		return reading{err: err}
 	}
-	b.entries, b.places = f.admit(f.stream.Context(), b.attempts)
+	b.entries, b.indexes = f.admit(f.stream.Context(), b.attempts)
 	return reading{batch: b}
 }
 
@@ -186,8 +178,8 @@ func (f *flow) drain() {
 	}
 }
 
-// first is closed when the first batch can be answered.
-func (f *flow) first() <-chan struct{} {
+// firstDone is closed when the first batch can be answered.
+func (f *flow) firstDone() <-chan struct{} {
 	if len(f.batches) == 0 {
 		return nil
 	}
@@ -199,7 +191,7 @@ func (f *flow) answer() error {
 	b := f.batches[0]
 	f.batches = slices.Delete(f.batches, 0, 1)
 	f.releaseAhead()
-	learn(b.attempts, b.places, b.place.Outcomes())
+	learn(b.attempts, b.indexes, b.place.Outcomes())
 	outcomes, err := f.outcomes(f.stream.Context(), b.attempts)
 	if err != nil {
 		return err
