@@ -35,15 +35,15 @@ func (q markQuery) collections() []string {
 	return []string{collectionUnsettled}
 }
 
-// A monthMark is a month with marks in a collection.
-type monthMark struct {
+// A markedMonth is a month with marks in a collection.
+type markedMonth struct {
 	collection string
 	month      payout.Month
 }
 
-// marked returns the next plans of a partition that have marks, in the order of
+// nextMarked returns the next plans of a partition that have marks, in the order of
 // their ids, each with all its months.
-func (l *Ledger) marked(ctx context.Context, p store.Partition, q markQuery) ([]marked, error) {
+func (l *Ledger) nextMarked(ctx context.Context, p store.Partition, q markQuery) ([]marked, error) {
 	months, err := l.markedMonths(ctx, p, q)
 	if err != nil {
 		return nil, err
@@ -51,7 +51,7 @@ func (l *Ledger) marked(ctx context.Context, p store.Partition, q markQuery) ([]
 	// Each month's first plans: the first of all are among them, with all their months.
 	byPlan := map[string][]payout.Month{}
 	for _, m := range months {
-		plans, err := l.markedIn(ctx, p, q, m)
+		plans, err := l.plansMarkedIn(ctx, p, q, m)
 		if err != nil {
 			return nil, err
 		}
@@ -72,8 +72,8 @@ func (l *Ledger) marked(ctx context.Context, p store.Partition, q markQuery) ([]
 
 // markedMonths returns the months of a partition that have marks, oldest first,
 // in each collection that counts.
-func (l *Ledger) markedMonths(ctx context.Context, p store.Partition, q markQuery) ([]monthMark, error) {
-	var months []monthMark
+func (l *Ledger) markedMonths(ctx context.Context, p store.Partition, q markQuery) ([]markedMonth, error) {
+	var months []markedMonth
 	for _, collection := range q.collections() {
 		more, err := l.monthsIn(ctx, p, q, collection)
 		if err != nil {
@@ -81,14 +81,14 @@ func (l *Ledger) markedMonths(ctx context.Context, p store.Partition, q markQuer
 		}
 		months = append(months, more...)
 	}
-	slices.SortStableFunc(months, func(a, b monthMark) int { return cmp.Compare(a.month, b.month) })
+	slices.SortStableFunc(months, func(a, b markedMonth) int { return cmp.Compare(a.month, b.month) })
 	return months, nil
 }
 
 // monthsIn returns the months that have marks in a collection, oldest first. It
 // skips from month to month, so it costs the same for any number of plans.
-func (l *Ledger) monthsIn(ctx context.Context, p store.Partition, q markQuery, collection string) ([]monthMark, error) {
-	var months []monthMark
+func (l *Ledger) monthsIn(ctx context.Context, p store.Partition, q markQuery, collection string) ([]markedMonth, error) {
+	var months []markedMonth
 	for from := q.program + "/"; ; {
 		entries, err := l.db.Scan(ctx, p, collection, from, 1)
 		if err != nil || len(entries) == 0 {
@@ -106,13 +106,13 @@ func (l *Ledger) monthsIn(ctx context.Context, p store.Partition, q markQuery, c
 		if month >= q.before {
 			return months, nil
 		}
-		months = append(months, monthMark{collection, month})
+		months = append(months, markedMonth{collection, month})
 		from = markPrefix(q.program, month) + "\xff" // no id goes on with that
 	}
 }
 
-// markedIn returns the next plans that have a mark of one month.
-func (l *Ledger) markedIn(ctx context.Context, p store.Partition, q markQuery, m monthMark) ([]string, error) {
+// plansMarkedIn returns the next plans that have a mark of one month.
+func (l *Ledger) plansMarkedIn(ctx context.Context, p store.Partition, q markQuery, m markedMonth) ([]string, error) {
 	prefix := markPrefix(q.program, m.month)
 	from := prefix
 	if q.after != "" {
@@ -164,7 +164,7 @@ func (l *Ledger) countMarked(ctx context.Context, p store.Partition, q markQuery
 	q.limit = 1000
 	var count int64
 	for {
-		page, err := l.marked(ctx, p, q)
+		page, err := l.nextMarked(ctx, p, q)
 		count += int64(len(page))
 		if err != nil || len(page) < q.limit {
 			return count, err

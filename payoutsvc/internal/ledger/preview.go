@@ -101,7 +101,7 @@ func (v *previewing) one(ctx context.Context, plan string) (Preview, error) {
 // step looks at the next plans of the partition, and goes on to the next one after the last.
 func (v *previewing) step(ctx context.Context) error {
 	v.marks.limit = min(v.left, pageSize)
-	plans, err := v.ledger.marked(ctx, v.partition, v.marks)
+	plans, err := v.ledger.nextMarked(ctx, v.partition, v.marks)
 	if err != nil {
 		return err
 	}
@@ -122,15 +122,15 @@ func (v *previewing) look(ctx context.Context, plans []marked) error {
 		return nil
 	}
 	v.left -= len(plans)
-	settled, err := v.ledger.settle(ctx, v.terms, page{partition: v.partition, date: v.date, plans: plans, now: v.now})
+	results, err := v.ledger.settlePage(ctx, v.terms, page{partition: v.partition, date: v.date, plans: plans, now: v.now})
 	if err != nil {
 		return err
 	}
-	for i := range settled {
-		if p := settled[i].Payout; p != nil {
+	for i := range results {
+		if p := results[i].Payout; p != nil {
 			v.result.Payouts = append(v.result.Payouts, *p)
 		}
-		if f := settled[i].failure; f != nil {
+		if f := results[i].failure; f != nil {
 			v.result.Failures = append(v.result.Failures, *f)
 		}
 	}

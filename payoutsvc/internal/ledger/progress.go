@@ -32,17 +32,17 @@ type Failure struct {
 }
 
 // count takes in a plan that is done.
-func (p *Progress) count(s *settled) {
+func (p *Progress) count(r *planResult) {
 	p.PlansDone++
-	if s.failure != nil {
+	if r.failure != nil {
 		p.FailuresCount++
 		if len(p.Failures) < maxFailures {
-			p.Failures = append(p.Failures, *s.failure)
+			p.Failures = append(p.Failures, *r.failure)
 		}
 	}
-	if s.Payout != nil {
+	if r.Payout != nil {
 		p.PayoutsCount++
-		p.PaidTotals = addTotals(p.PaidTotals, s.Payout.Amount)
+		p.PaidTotals = addTotals(p.PaidTotals, r.Payout.Amount)
 	}
 }
 
@@ -79,7 +79,7 @@ func (p *partProgress) isHeld(worker string, now time.Time) bool {
 	return !p.Done && p.Worker != worker && left > 0 && left <= lease
 }
 
-// hold gives it to a worker, until it is done. Who has no name shares with nobody.
+// hold gives it to a worker, until it is done. A worker without a name shares with nobody.
 func (p *partProgress) hold(worker string, now time.Time) {
 	p.Worker, p.Until = "", time.Time{}
 	if worker != "" && !p.Done {

@@ -20,8 +20,8 @@ type page struct {
 	now       time.Time
 }
 
-// A settled plan is what a run makes of a marked one.
-type settled struct {
+// A planResult is what a run makes of one marked plan: a settlement, a failure, or nothing.
+type planResult struct {
 	marked
 	payout.Settlement
 	value   []byte      // the stored form of Settlement.Payout
@@ -40,9 +40,9 @@ type paidMonth struct {
 	minor int64
 }
 
-// settle works out what a run does to a page, and writes nothing. It fails
+// settlePage works out what a run does to a page, and writes nothing. It fails
 // where the terms of none, or what is stored, can't be read.
-func (l *Ledger) settle(ctx context.Context, source Terms, p page) ([]settled, error) {
+func (l *Ledger) settlePage(ctx context.Context, source Terms, p page) ([]planResult, error) {
 	names := make([]string, len(p.plans))
 	for i, plan := range p.plans {
 		names[i] = planName(plan.plan)
@@ -51,56 +51,56 @@ func (l *Ledger) settle(ctx context.Context, source Terms, p page) ([]settled, e
 	if err != nil {
 		return nil, err
 	}
-	plans := make([]settled, len(p.plans))
+	results := make([]planResult, len(p.plans))
 	var keys []store.Key
 	for i, plan := range p.plans {
-		if t := terms[i]; t.Err == nil && t.Terms.Approved && t.Terms.Closed(p.now) {
-			plan.months = t.Terms.Months() // some may be on the shelf, and still are to be netted
+		if terms[i].Err == nil {
+			plan.months = terms[i].Terms.MonthsToSettle(plan.months, p.now)
 		}
 		start := len(keys)
 		keys = appendTotalKeys(append(keys, payoutKey(plan.plan, p.date)), plan.plan, plan.months)
-		plans[i] = settled{marked: plan, keys: keys[start:len(keys):len(keys)]}
+		results[i] = planResult{marked: plan, keys: keys[start:len(keys):len(keys)]}
 	}
 	values, err := l.db.Get(ctx, p.partition, keys...)
 	if err != nil {
 		return nil, err
 	}
-	for i := range plans {
-		plan := &plans[i]
-		plan.values, values = values[:len(plan.keys)], values[len(plan.keys):]
-		if err := plan.settle(p, terms[i]); err != nil {
-			plan.Settlement, plan.failure = payout.Settlement{}, failureOf(names[i], err)
+	for i := range results {
+		r := &results[i]
+		r.values, values = values[:len(r.keys)], values[len(r.keys):]
+		if err := r.settlePlan(p, terms[i]); err != nil {
+			r.Settlement, r.failure = payout.Settlement{}, failureOf(names[i], err)
 		}
 	}
-	return plans, nil
+	return results, nil
 }
 
-// settle works out one plan. An error is the plan's own.
-func (s *settled) settle(p page, terms PlanTerms) error {
-	if s.values[0] != nil {
+// settlePlan works out one plan. An error is the plan's own.
+func (r *planResult) settlePlan(p page, terms PlanTerms) error {
+	if r.values[0] != nil {
 		// It has its payout: what has come up since is for the next pay date. Rule C3.
 		return nil
 	}
 	if terms.Err != nil {
 		return terms.Err
 	}
-	totals, err := parseTotals(terms.Terms.Currency, s.months, s.keys[1:], s.values[1:])
+	totals, err := parseTotals(terms.Terms.Currency, r.months, r.keys[1:], r.values[1:])
 	if err != nil {
 		return fault.New(fault.State, "TOTAL_DAMAGED", "%v", err)
 	}
-	s.Settlement = terms.Terms.Settle(p.date, totals, p.now.Round(0).UTC())
-	if s.Payout == nil {
+	r.Settlement = terms.Terms.Settle(p.date, totals, p.now.Round(0).UTC())
+	if r.Payout == nil {
 		return nil
 	}
-	if s.value, err = appendPayout(nil, s.plan, s.Payout); err != nil {
+	if r.value, err = appendPayout(nil, r.plan, r.Payout); err != nil {
 		return err
 	}
-	return s.setPaid(totals)
+	return r.setPaid(totals)
 }
 
 // setPaid works out what payouts hold once the plan has its payout.
-func (s *settled) setPaid(totals []payout.Totals) error {
-	lines := s.Payout.Lines
+func (r *planResult) setPaid(totals []payout.Totals) error {
+	lines := r.Payout.Lines
 	for i, total := range totals {
 		if len(lines) == 0 || lines[0].Month != total.Month {
 			continue
@@ -110,29 +110,30 @@ func (s *settled) setPaid(totals []payout.Totals) error {
 		if !fits {
 			return fault.New(fault.State, "PAYOUT_TOO_LARGE", "%s can't be held as paid for %s", held, total.Month)
 		}
-		key := s.keys[1+keysPerTotal*i+1]
-		s.paid, lines = append(s.paid, paidMonth{key: key, minor: minor}), lines[1:]
+		key := r.keys[1+keysPerTotal*i+1]
+		r.paid, lines = append(r.paid, paidMonth{key: key, minor: minor}), lines[1:]
 	}
 	return nil
 }
 
-// write collects what paying the plan writes, on the condition that what it was worked out from still stands.
-func (s *settled) write(b *store.Batch, program string) {
-	if s.Payout == nil && len(s.Settled) == 0 && len(s.Shelved) == 0 {
+// write collects what the result writes, on the condition that what it was worked out from still stands.
+// For months to be shelved it only adds the conditions; part.shelve moves their marks.
+func (r *planResult) write(b *store.Batch, program string) {
+	if r.Payout == nil && len(r.Settled) == 0 && len(r.Shelved) == 0 {
 		return
 	}
-	for i, key := range s.keys {
-		b.Require(key, s.values[i])
+	for i, key := range r.keys {
+		b.Require(key, r.values[i])
 	}
-	for _, month := range s.Settled {
-		b.Delete(markKey(program, month, s.plan))
+	for _, month := range r.Settled {
+		b.Delete(markKey(program, month, r.plan))
 	}
-	for _, paid := range s.paid {
+	for _, paid := range r.paid {
 		b.Put(paid.key, strconv.AppendInt(nil, paid.minor, 10))
 	}
-	if s.Payout != nil {
-		b.Put(s.keys[0], s.value)
-		b.Put(stateKey(s.Payout.State, s.Payout.PayDate, s.plan), nil)
+	if r.Payout != nil {
+		b.Put(r.keys[0], r.value)
+		b.Put(stateKey(r.Payout.State, r.Payout.PayDate, r.plan), nil)
 	}
 }
 

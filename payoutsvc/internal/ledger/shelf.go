@@ -16,22 +16,23 @@ import (
 // everything back. The value of its key is:
 //
 //	none   nothing is on the shelf
-//	etag   all that is on it was put there by the program as it was then, or by a newer state of it
+//	etag   runs filled it, judging by the program with this etag or a newer one
 //	empty  it is being emptied, and nothing may be put on it
+
+// beingEmptied is the value of a shelf's key while its marks are put back.
 const beingEmptied = ""
 
-// hasStaleShelf tells whether a shelf, whose key has a value, is to be emptied first.
-func (p *part) hasStaleShelf(value []byte) bool {
-	return p.etag != "" && value != nil && string(value) != p.etag
+// hasStaleShelf tells whether a shelf, by the value of its key, is to be emptied first.
+func (p *part) hasStaleShelf(filledBy []byte) bool {
+	return p.etag != "" && filledBy != nil && string(filledBy) != p.etag
 }
 
-// emptyShelf takes the next step to put back all that is on a shelf, whose key
-// has a value.
-func (p *part) emptyShelf(ctx context.Context, value []byte) error {
+// emptyShelf takes the next step to put back all that is on a shelf.
+func (p *part) emptyShelf(ctx context.Context, filledBy []byte) error {
 	var b store.Batch
-	shelf := p.key.shelf()
-	b.Require(shelf, value)
-	if string(value) != beingEmptied {
+	shelf := p.key.shelfEtag()
+	b.Require(shelf, filledBy)
+	if string(filledBy) != beingEmptied {
 		b.Put(shelf, []byte(beingEmptied))
 		return p.Ledger.db.Commit(ctx, p.partition, &b)
 	}
@@ -54,23 +55,21 @@ func (p *part) emptyShelf(ctx context.Context, value []byte) error {
 	return p.Ledger.db.Commit(ctx, p.partition, &b)
 }
 
-// canShelve tells whether a run may put something on a shelf, whose key has a value.
-func (p *part) canShelve(value []byte) bool {
-	return p.etag != "" && (value == nil || string(value) == p.etag)
-}
+// canShelve tells whether a run may put something on a shelf, by the value of its key.
+func (p *part) canShelve(filledBy []byte) bool { return p.etag != "" && !p.hasStaleShelf(filledBy) }
 
-// shelve collects what puts the marks of plans on the shelf that has a value.
-func (p *part) shelve(b *store.Batch, value []byte, plans []settled) {
+// shelve collects what puts on a shelf the marks of the months that results say are to go there.
+func (p *part) shelve(b *store.Batch, filledBy []byte, results []planResult) {
 	before := b.Len()
-	for i := range plans {
-		for _, month := range plans[i].Shelved {
-			id := markPrefix(p.key.program, month) + plans[i].plan
+	for i := range results {
+		for _, month := range results[i].Shelved {
+			id := markPrefix(p.key.program, month) + results[i].plan
 			b.Delete(store.Key{Collection: collectionUnsettled, ID: id})
 			b.Put(store.Key{Collection: collectionShelved, ID: id}, nil)
 		}
 	}
 	if b.Len() > before {
-		b.Require(p.key.shelf(), value)
-		b.Put(p.key.shelf(), []byte(p.etag))
+		b.Require(p.key.shelfEtag(), filledBy)
+		b.Put(p.key.shelfEtag(), []byte(p.etag))
 	}
 }

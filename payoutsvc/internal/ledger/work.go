@@ -15,7 +15,7 @@ import (
 )
 
 const (
-	// parallelReads is how many partitions are read at once for what is about all of them.
+	// parallelReads is how many partitions are read at once to answer for all of them.
 	parallelReads = 8
 	// parallelPartitions is how many partitions a run works at once. More of them make a run on Pebble dearer, since what
 	// it writes then lies further apart.
@@ -27,7 +27,7 @@ const (
 	conflictsPerSize = 3
 )
 
-// How long a run waits: at the most after a conflict, for what is out, and for other workers.
+// How long a run waits after a conflict (Step), for something that is out (Pause), and for another worker (held).
 const (
 	firstStep   = time.Millisecond
 	longestStep = 64 * time.Millisecond
@@ -41,8 +41,8 @@ const (
 // A Worker works payout runs to their end. Several of them, also of several
 // processes, may work one run at once; they share it out by partitions. Rule R2.
 type Worker struct {
-	// Name is what no other worker of the same store has; empty where there is
-	// no other one, so that what a process left that died can be gone on with at once.
+	// Name is unique among workers of a store. It is empty where there is only
+	// one: then nothing that a dead process held has to time out.
 	Name   string
 	Ledger *Ledger
 	Terms  Terms
@@ -167,7 +167,7 @@ func (p *part) work(ctx context.Context) error {
 	defer func() { p.batch = store.Batch{} }()
 	for done := false; !done; {
 		err := p.patiently(ctx, p.run.RunName, func() (err error) {
-			done, err = p.step(ctx)
+			done, err = p.settleNextDespiteConflicts(ctx)
 			return err
 		})
 		if err != nil {
@@ -177,11 +177,11 @@ func (p *part) work(ctx context.Context) error {
 	return nil
 }
 
-// step does the next page, in spite of conflicts, and tells whether it was the last.
-func (p *part) step(ctx context.Context) (last bool, err error) {
+// settleNextDespiteConflicts is settleNext, tried again where others change what it has read: with fewer plans, in the end.
+func (p *part) settleNextDespiteConflicts(ctx context.Context) (last bool, err error) {
 	longest := firstStep
 	for conflicts := 1; ; conflicts++ {
-		last, err = p.page(ctx)
+		last, err = p.settleNext(ctx)
 		if err == nil {
 			p.size = min(2*p.size, pageSize)
 		}
@@ -198,16 +198,16 @@ func (p *part) step(ctx context.Context) (last bool, err error) {
 	}
 }
 
-// page settles the next plans, and commits what that writes together with how
-// far the run has come. Rule R2.
-func (p *part) page(ctx context.Context) (last bool, err error) {
+// settleNext settles the next page of plans, and commits what that writes together
+// with how far the run has come. It tells whether it was the last page. Rule R2.
+func (p *part) settleNext(ctx context.Context) (last bool, err error) {
 	l := p.Ledger
 	version := l.db.Version(p.partition)
-	values, err := l.db.Get(ctx, p.partition, p.key.progress(), p.key.shelf())
+	values, err := l.db.Get(ctx, p.partition, p.key.progress(), p.key.shelfEtag())
 	if err != nil {
 		return false, err
 	}
-	stored, shelf := values[0], values[1]
+	stored, filledBy := values[0], values[1]
 	progress, err := parsePartProgress(p.key.progress(), stored, p.run.Generation)
 	if err != nil {
 		return false, err
@@ -220,10 +220,10 @@ func (p *part) page(ctx context.Context) (last bool, err error) {
 		p.held = true
 		return true, nil
 	}
-	if progress.Cursor == "" && p.hasStaleShelf(shelf) {
-		return false, p.emptyShelf(ctx, shelf)
+	if progress.Cursor == "" && p.hasStaleShelf(filledBy) {
+		return false, p.emptyShelf(ctx, filledBy)
 	}
-	plans, err := l.marked(ctx, p.partition, markQuery{
+	plans, err := l.nextMarked(ctx, p.partition, markQuery{
 		program: p.key.program, before: p.run.PayDate.Month(), after: progress.Cursor, limit: p.size,
 	})
 	if err != nil {
@@ -233,16 +233,16 @@ func (p *part) page(ctx context.Context) (last bool, err error) {
 	b.Reset()
 	b.Require(p.key.progress(), stored)
 	if len(plans) > 0 {
-		settled, err := l.settle(ctx, p.Terms, page{partition: p.partition, date: p.run.PayDate, plans: plans, now: now})
+		results, err := l.settlePage(ctx, p.Terms, page{partition: p.partition, date: p.run.PayDate, plans: plans, now: now})
 		if err != nil {
 			return false, err
 		}
-		for i := range settled {
-			progress.count(&settled[i])
-			settled[i].write(b, p.key.program)
+		for i := range results {
+			progress.count(&results[i])
+			results[i].write(b, p.key.program)
 		}
-		if p.canShelve(shelf) {
-			p.shelve(b, shelf, settled)
+		if p.canShelve(filledBy) {
+			p.shelve(b, filledBy, results)
 		}
 		progress.Cursor = plans[len(plans)-1].plan
 	}

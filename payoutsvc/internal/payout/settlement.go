@@ -18,9 +18,19 @@ type Settlement struct {
 	Shelved []Month
 }
 
-// certain is for how long what ends by the clock has to be over before anything
+// shelveAfter is for how long what ends by the clock has to be over before anything
 // is shelved for it: another instance's clock may be behind.
-const certain = 24 * time.Hour
+const shelveAfter = 24 * time.Hour
+
+// MonthsToSettle are the months that a plan is settled over, of which some are
+// marked as having something due. Once its year is closed they are all of the
+// year's: some may be shelved, and still are to be netted. Rule C3.
+func (t Terms) MonthsToSettle(marked []Month, now time.Time) []Month {
+	if t.Approved && t.Closed(now) {
+		return t.Months()
+	}
+	return marked
+}
 
 // Settle works out the payout of one plan on a pay date: the sum of what is
 // due over every month before the pay date's own, with a line for each month
@@ -30,9 +40,9 @@ const certain = 24 * time.Hour
 // Totals are of every month of the plan that may have something due, each
 // once, oldest first; months that d does not pay are passed over.
 //
-// Where that can't change, the months are shelved: those of a plan that has
-// lapsed, and those of a year whose last payout is through, which stay negative
-// for good. Rules C3, G12.
+// Where no later run can pay them, the months are shelved: those of a plan that
+// has lapsed, and those of a year whose last payout is through, which stay
+// negative for good. Rules C3, G12.
 func (t Terms) Settle(d PayDate, totals []Totals, now time.Time) Settlement {
 	var settlement Settlement
 	if !t.Approved {
@@ -58,8 +68,8 @@ func (t Terms) Settle(d PayDate, totals []Totals, now time.Time) Settlement {
 		sum = sum.Add(statement.Due)
 	}
 	if sum.Sign() <= 0 {
-		for _, line := range lines {
-			if d.paysAllOf(t) && t.Closed(now.Add(-certain)) {
+		if d.paysAllOf(t) && t.Closed(now.Add(-shelveAfter)) {
+			for _, line := range lines {
 				settlement.Shelved = append(settlement.Shelved, line.Month)
 			}
 		}
