@@ -22,7 +22,7 @@ type Earning struct {
 const (
 	maxIDLength          = 128
 	maxDescriptionLength = 500             // characters
-	clockSkew            = 5 * time.Minute // that a sender's clock may be ahead
+	maxAhead             = 5 * time.Minute // of now, by a sender's clock
 )
 
 // Check records in v what is wrong with e by itself: its id, its description
@@ -49,9 +49,10 @@ func validID(id string) bool {
 	return id != "" && len(id) <= maxIDLength
 }
 
-// CheckCurrency records in v that e is not in the plan's currency. Rule E4.
+// CheckCurrency records in v that e is not in the plan's currency. Until the plan
+// is submitted that can still change, and Record refuses e anyway. Rules E4, E7.
 func (t Terms) CheckCurrency(v *fault.Violations, e Earning) {
-	if money.Known(e.Amount.Currency) && e.Amount.Currency != t.Currency {
+	if t.Submitted && money.Known(e.Amount.Currency) && e.Amount.Currency != t.Currency {
 		v.Add("amount", "CURRENCY_MISMATCH", "is in %s, and the plan is in %s", e.Amount.Currency, t.Currency)
 	}
 }
@@ -98,9 +99,9 @@ func (t Terms) inWindow(earned, now time.Time) error {
 		return fault.New(fault.State, "EARN_TIME_OUTSIDE_YEAR",
 			"earn_time %s is outside the plan's program year, %s to %s in %s", earned.UTC().Format(time.RFC3339),
 			t.YearStart.Format(time.DateOnly), t.YearEnd.Add(-1).In(t.Zone).Format(time.DateOnly), t.Zone)
-	case earned.After(now.Add(clockSkew)):
+	case earned.After(now.Add(maxAhead)):
 		return fault.New(fault.State, "EARN_TIME_IN_FUTURE",
-			"earn_time %s is more than %.0f minutes ahead of now, %s", earned.UTC().Format(time.RFC3339), clockSkew.Minutes(), now.UTC().Format(time.RFC3339))
+			"earn_time %s is more than %.0f minutes ahead of now, %s", earned.UTC().Format(time.RFC3339), maxAhead.Minutes(), now.UTC().Format(time.RFC3339))
 	case !now.Before(t.LateUntil):
 		return fault.New(fault.State, "EARNING_WINDOW_CLOSED",
 			"earnings of the program year were recorded until %s", t.LateUntil.Add(-1).In(t.Zone).Format(time.DateOnly))

@@ -71,6 +71,13 @@ func TestE4_Currency(t *testing.T) {
 			t.Errorf("%s in a plan in USD: reason %q, want %q", test.currency, got, test.want)
 		}
 	}
+	// A draft may still change its currency, and takes no earnings whatever theirs is (E7).
+	draft := terms(t)
+	draft.Submitted = false
+	var v fault.Violations
+	if draft.CheckCurrency(&v, payout.Earning{Amount: money.FromMinor("EUR", 1)}); v.Err() != nil {
+		t.Errorf("EUR in a draft in USD: %v, want no error", v.Err())
+	}
 }
 
 func TestE4_TotalOverflow(t *testing.T) {

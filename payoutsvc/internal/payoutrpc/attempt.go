@@ -95,7 +95,7 @@ func (s *Service) admit(ctx context.Context, attempts []attempt) (entries []ledg
 		}
 		terms, err := recordable[0].Terms, recordable[0].Err
 		recordable = recordable[1:]
-		if err == nil && terms.Submitted { // until then the currency is not settled, and the plan takes none. Rule E7
+		if err == nil {
 			terms.CheckCurrency(&a.violations, a.earning)
 		}
 		switch {
