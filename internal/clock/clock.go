@@ -7,6 +7,9 @@ import "time"
 // A Clock tells the time.
 type Clock func() time.Time
 
+// Skew is by how much the clocks of several instances may differ, and none is taken for wrong.
+const Skew = time.Hour
+
 // Real is the machine's clock.
 func Real() Clock { return time.Now }
 

@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/incentives-dev/incentives/internal/clock"
 	"github.com/incentives-dev/incentives/internal/store"
 )
 
@@ -17,9 +18,6 @@ type StartRequest struct {
 	Now       time.Time
 	Scheduled bool // by the scheduler: LastScheduled will tell
 }
-
-// clockSkew is by how much clocks may differ that are not taken for wrong.
-const clockSkew = time.Hour
 
 // Start creates a run, or starts it again, on whatever it has not paid. A run
 // that is at work is returned as it is. Whether a run for the pay date may start
@@ -52,7 +50,7 @@ func (l *Ledger) start(ctx context.Context, key runKey, r StartRequest) (Run, er
 	}
 	if r.Scheduled && r.PayDate <= last && values[0] != nil {
 		run, err := decode[Run](key.header(), values[0])
-		if err != nil || !run.StartTime.After(r.Now.Add(clockSkew)) {
+		if err != nil || !run.StartTime.After(r.Now.Add(clock.Skew)) {
 			return run, err // another scheduler was faster
 		}
 		// It was started by a clock that was ahead, when less had been earned.

@@ -155,3 +155,19 @@ func TestR1_Missed(t *testing.T) {
 		}
 	}
 }
+
+func TestR1_BeforeNewest(t *testing.T) {
+	la := zone(t, "America/Los_Angeles")
+	for _, test := range []struct{ now, want, missed string }{
+		{"2026-05-15T06:59:59Z", "2026-03-15", "2026-04-15"},
+		{"2026-05-15T07:00:00Z", "2026-04-15", "2026-05-15"},
+		{"2026-01-20T00:00:00Z", "2025-12-15", "2026-01-15"},
+		{"2026-01-14T00:00:00Z", "2025-11-15", "2025-12-15"},
+	} {
+		got := payout.BeforeNewest(la, at(t, test.now))
+		missed := payout.Missed(got, time.Time{}, la, at(t, test.now))
+		if got.String() != test.want || len(missed) != 1 || missed[0].String() != test.missed {
+			t.Errorf("at %s: %s, after which %v are missed; want %s, and %s", test.now, got, missed, test.want, test.missed)
+		}
+	}
+}

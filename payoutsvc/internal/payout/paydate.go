@@ -80,6 +80,10 @@ func Missed(last PayDate, created time.Time, zone *time.Location, now time.Time)
 	return missed
 }
 
+// BeforeNewest is the pay date before the newest one that has begun in a time
+// zone: with it as the last, [Missed] is the newest alone.
+func BeforeNewest(zone *time.Location, now time.Time) PayDate { return firstAfter(now, zone) - 2 }
+
 // NextStart is the next moment after now at which a run is to start in a time zone. Rule R1.
 func NextStart(zone *time.Location, now time.Time) time.Time {
 	return firstAfter(now, zone).Start(zone)

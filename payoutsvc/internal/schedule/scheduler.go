@@ -20,8 +20,6 @@ const (
 	// More are missed where a clock was set far ahead. The newest are started: the
 	// first of them pays what those before would have (rule C3).
 	mostMissed = 120
-	// clockSkew is how far the clocks of several instances may be apart.
-	clockSkew = time.Hour
 )
 
 // A Scheduler starts payout runs at 00:00 of the 15th in each program's time
@@ -119,13 +117,11 @@ func (s *Scheduler) lastScheduled(ctx context.Context, program terms.Program, no
 	if err != nil {
 		return 0, err
 	}
-	if !last.Start(program.Zone).After(now.Add(clockSkew)) {
+	if !last.Start(program.Zone).After(now.Add(clock.Skew)) {
 		return last, nil
 	}
-	next := payout.PayDate(payout.MonthOf(payout.NextStart(program.Zone, now), program.Zone))
 	s.Log.WarnContext(ctx, "payout runs were started ahead of their time: was the clock ahead?", "program", program.Name, "pay_date", last.String())
-	const before = 2 // the last run is one before the next one, and is to be started
-	return next - before, nil
+	return payout.BeforeNewest(program.Zone, now), nil
 }
 
 // complain logs that programs can't be read when that is new, or that they can again.
