@@ -14,7 +14,7 @@ type Terms interface {
 	// or such that goes by itself, in which case the run waits, or with another
 	// error, in which case it asks for fewer plans, and fails the one that is left.
 	PlanTerms(ctx context.Context, plans []string) ([]PlanTerms, error)
-	// ProgramEtag returns what is another after each change of a program (programs/{program}).
+	// ProgramEtag returns a value that differs after each change of a program (programs/{program}).
 	ProgramEtag(ctx context.Context, program string) (string, error)
 }
 
