@@ -49,7 +49,7 @@ func programOf(plan string) string {
 }
 
 // readPayDate reads the pay date at path, yyyy-mm-15, and records in v that it
-// is none. Empty is the zero PayDate: who reads the path has recorded that.
+// is none. An empty text is the zero PayDate; the missing field is recorded elsewhere.
 func readPayDate(v *fault.Violations, path, text string) payout.PayDate {
 	if text == "" {
 		return 0
@@ -61,13 +61,9 @@ func readPayDate(v *fault.Violations, path, text string) payout.PayDate {
 	if day, err := time.Parse(time.DateOnly, text); err != nil || day.Year() == 0 {
 		v.Add(path, "DATE_MALFORMED", "%.80q is not a date in the form yyyy-mm-15", text)
 	} else {
-		not15th(v, path, day)
+		v.Add(path, "PAY_DATE_NOT_15TH", "%s is not a 15th, on which alone payouts are made", text)
 	}
 	return 0
-}
-
-func not15th(v *fault.Violations, path string, day time.Time) {
-	v.Add(path, "PAY_DATE_NOT_15TH", "%s is not a 15th, on which alone payouts are made", day.Format(time.DateOnly))
 }
 
 // readRun reads programs/{program}/payoutRuns/{pay_date}.

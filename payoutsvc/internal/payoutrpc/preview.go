@@ -63,9 +63,5 @@ func readWirePayDate(v *fault.Violations, request *payoutv1.PreviewPayoutRunRequ
 	if day.IsZero() {
 		return 0
 	}
-	date := payout.PayDate(payout.MonthIn(day.Year(), day.Month()))
-	if day.Format(time.DateOnly) != date.String() {
-		not15th(v, "pay_date", day)
-	}
-	return date
+	return readPayDate(v, "pay_date", day.Format(time.DateOnly))
 }
