@@ -1,6 +1,33 @@
 // Package ledger keeps earnings, totals, payouts and payout runs in a
 // [store.DB]. It is written once, against the contract of package store.
 //
+// Which file holds what, and of which rules:
+//
+//	Recording
+//	  line.go          batches and single earnings in line, and the groups made of them
+//	  record.go        E1 E2 E3  a group, divided among partitions and committed
+//	  recording.go     E1 E3     what becomes of each earning in one partition
+//	  earned.go        E4        what their months have earned then
+//	Paying
+//	  start.go         R1        a run starts, and ends
+//	  work.go          R2 R3     workers take it through all partitions, page by page
+//	  mark.go                    which plans may have something due
+//	  terms.go         R3        where their terms come from
+//	  settle.go        C3 R3     what a run makes of a page of plans
+//	  shelf.go                   where the marks go that no run can pay
+//	  progress.go      R5        how far a run is
+//	  preview.go       R4        the same without writing
+//	Reading
+//	  earning.go       earnings
+//	  total.go         what months have earned and were paid
+//	  payout.go        R6        one payout, read or changed
+//	  payoutlist.go    payouts
+//	  run.go           R1 R5     runs
+//	Stored form
+//	  key.go           keys: see the table below
+//	  value.go         values, but for
+//	  payoutvalue.go   those of payouts
+//
 // All of a plan lies in the partition of its partner's MPN ID; a run's header in
 // that of its program's name, and its progress in every partition. Here are the
 // collections; {plan} is the id that a plan has under its partner.
@@ -50,7 +77,8 @@
 // [Ledger.Put] in batches. They stand in a [Line], which takes those that wait as
 // one group; a group is divided into the shares of its partitions, each share is
 // decided on by a recording, and several shares are one commit where the store can
-// do that.
+// do that. Where it can't, RecordOne stands in no Line: it would gain nothing, and
+// wait for partitions that are not its own.
 //
 // Recording and paying do not wait for each other. What is recorded while a
 // run works on the plan counts for its payout or for the next one.

@@ -17,7 +17,7 @@ import (
 	"github.com/incentives-dev/incentives/payoutsvc/internal/payout"
 )
 
-// The rule book's pinned examples, through the store: C1–C5, and before each run R4.
+// The rule book's pinned examples, through the store: C1, C2, C3, C4, C5, and before each run R4.
 func TestC1_C2_C3_C4_C5_R4_PinnedExamples(t *testing.T) {
 	var pinned struct {
 		Examples []struct {

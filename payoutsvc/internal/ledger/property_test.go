@@ -61,7 +61,7 @@ type sent struct {
 
 // Whatever is earned, reversed, approved, raised, run and stopped, in whatever
 // order: no month is paid above its limit, nothing is paid twice, and all that
-// is payable is paid once everything due is positive. Rules C2–C5, E1, E2, R2.
+// is payable is paid once everything due is positive. Rules C2, C3, C4, C5, E1, E2, R2.
 func TestC2_C3_C4_C5_E1_E2_R2_RandomOrder(t *testing.T) {
 	onEach(t, func(t *testing.T, db store.DB) {
 		var programs atomic.Int64

@@ -32,7 +32,7 @@ type Outcome struct {
 }
 
 // Record records earnings, and returns what became of each, in their order,
-// when all that was recorded is on stable storage. Rules E1–E3.
+// when all that was recorded is on stable storage. Rules E1, E2, E3.
 //
 // Each earning has passed Check and CheckCurrency. An outcome's error is what
 // [payout.Terms.Record] and [payout.AddTotal] refuse with, or what the store

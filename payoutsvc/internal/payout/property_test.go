@@ -38,7 +38,7 @@ func (m model) run(d payout.PayDate) (sum int64) {
 
 // Whatever is earned, reversed, approved, raised and run, in whatever order:
 // no month is paid above its limit, nothing is paid twice, and all that is
-// payable is paid once everything due is positive. Rules C2–C5.
+// payable is paid once everything due is positive. Rules C2, C3, C4, C5.
 func TestC2_C3_C4_C5_RandomOrder(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) {
 		b := newBook(t, pinned{Zone: "America/Los_Angeles", YearStart: "2025-07-01", YearEnd: "2026-06-30"}, "USD")

@@ -56,7 +56,7 @@ func relay(v *fault.Violations, path string, violation fault.Violation) {
 // record takes attempts as far as they go: it checks them against the terms of
 // their plans, and records those with which nothing is wrong. Every one has an
 // err, an earning that is recorded, or violations, which err does not repeat.
-// Rules E1–E7.
+// Rules E1, E2, E3, E4, E5, E6, E7.
 func (s *Service) record(ctx context.Context, attempts []attempt) {
 	entries, indexes := s.admit(ctx, attempts)
 	var outcomes []ledger.Outcome

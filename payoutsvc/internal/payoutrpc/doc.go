@@ -2,12 +2,13 @@
 // what the rules of package payout take, and what these answer into messages.
 // It decides nothing itself.
 //
-//	record.go     RecordEarning, BatchRecordEarnings: E1–E7
-//	stream.go     StreamEarnings
+//	record.go     RecordEarning, BatchRecordEarnings: E1 E2 E3 E4 E5 E6 E7
+//	stream.go     StreamEarnings: E2 E3
 //	attempt.go    what these three share: one earning on its way into the ledger
 //	earning.go    earnings, read
 //	statement.go  statements
-//	run.go        payout runs, and their preview
+//	run.go        payout runs: R1 R5
+//	preview.go    their preview: R4
 //	payout.go     payouts: R6
 //	name.go       names, pay dates and months in requests
 //	convert.go    results as messages

@@ -13,7 +13,7 @@ import (
 	payoutv1 "github.com/incentives-dev/incentives/proto/incentives/payout/v1"
 )
 
-// RecordEarning records one earning. Rules E1, E2, E4–E7.
+// RecordEarning records one earning. Rules E1, E2, E4, E5, E6, E7.
 func (s *Service) RecordEarning(ctx context.Context, request *payoutv1.RecordEarningRequest) (*payoutv1.Earning, error) {
 	var v fault.Violations
 	one := make([]attempt, 1)
