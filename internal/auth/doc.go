@@ -1,4 +1,4 @@
-// Package auth says who makes a call and whether they may: SPEC §5. The policy
+// Package auth says who makes a call and whether they may: docs/rules.md §5. The policy
 // is in the protos, as an option of each method; this package reads it there,
 // and holds every call of a service to it.
 //

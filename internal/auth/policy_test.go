@@ -21,7 +21,7 @@ import (
 	planv1 "github.com/incentives-dev/incentives/proto/incentives/plan/v1"
 )
 
-// Groups of calls that SPEC §5 says the same of: who may make them, and who else sees what they are about. P is the three
+// Groups of calls that docs/rules.md §5 says the same of: who may make them, and who else sees what they are about. P is the three
 // roles of the partner side, by a partner of their own.
 var spec5 = []struct {
 	who, viewers string
@@ -44,7 +44,7 @@ var spec5 = []struct {
 	{"PAYOUT_OPERATOR AUDITOR", "", "GetPayoutRun ListPayoutRuns WatchPayoutRun PreviewPayoutRun"},
 }
 
-// want is the outcome that SPEC §5 gives a role: that it may call, or the reason why not.
+// want is the outcome that docs/rules.md §5 gives a role: that it may call, or the reason why not.
 func want(t *testing.T, method string, role authv1.Role, own bool) string {
 	t.Helper()
 	for _, group := range spec5 {
@@ -117,7 +117,7 @@ func about(t *testing.T, method protoreflect.MethodDescriptor, partner, program 
 	return m.Interface(), true
 }
 
-// Every method × every role × own and other partner: the outcome is what SPEC §5 says.
+// Every method × every role × own and other partner: the outcome is what docs/rules.md §5 says.
 func TestEveryMethodAndRole(t *testing.T) {
 	roles := slices.DeleteFunc(slices.Sorted(maps.Keys(authv1.Role_name)), func(n int32) bool {
 		return authv1.Role(n) == authv1.Role_ROLE_UNSPECIFIED || authv1.Role(n) == authv1.Role_PARTNER

@@ -77,7 +77,7 @@ func isPartner(r authv1.Role) bool {
 // Bound tells whether the call is made for the partners of the caller's MPN IDs only.
 func (a Access) Bound() bool { return !a.Local && isPartner(a.Role) }
 
-// SeesPartner tells whether what belongs to a partner exists for the caller. SPEC §5.
+// SeesPartner tells whether what belongs to a partner exists for the caller. See docs/rules.md §5.
 func (a Access) SeesPartner(partner string) bool {
 	return !a.Bound() || slices.Contains(a.Partners, partner)
 }

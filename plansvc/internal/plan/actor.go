@@ -17,7 +17,7 @@ type Actor struct {
 }
 
 // checkReview refuses an actor that submitted the plan, whichever time it was:
-// nobody reviews a plan that they submitted (SPEC §5).
+// nobody reviews a plan that they submitted (docs/rules.md §5).
 func (p *Plan) checkReview(actor Actor, action Action) error {
 	if !actor.Local && slices.Contains(p.Submitters, actor.ID) {
 		return selfReview(actor, action)

@@ -182,7 +182,7 @@ func TestL3_CommentTooLong(t *testing.T) {
 	must(t, reviewed.Reject(c, nil))
 }
 
-// SPEC §5: nobody reviews a plan that they submitted.
+// docs/rules.md §5: nobody reviews a plan that they submitted.
 func TestNobodyReviewsWhatTheySubmitted(t *testing.T) {
 	program := newProgram(t)
 	own := call(t, pia)

@@ -9,7 +9,7 @@ import (
 )
 
 // defaultDays is for how long after a program year plans are resubmitted and
-// earnings recorded where the program does not say (SPEC §1).
+// earnings recorded where the program does not say (docs/rules.md §1).
 const defaultDays = 90
 
 // A Program is one incentive program that a company runs for its partners.
