@@ -2,7 +2,6 @@ package auth
 
 import (
 	"context"
-	"crypto/subtle"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -14,13 +13,12 @@ import (
 	"strings"
 
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/metadata"
 
 	"github.com/incentives-dev/incentives/internal/clock"
 	authv1 "github.com/incentives-dev/incentives/proto/incentives/auth/v1"
 )
 
-// Tokens are which of them callers are known by.
+// Tokens are the settings of which tokens are accepted, and what is read from them.
 type Tokens struct {
 	OIDCIssuer        string `name:"oidc-issuer" placeholder:"URL" help:"Issuer of callers' tokens (OpenID Connect)."`
 	OIDCAudience      string `name:"oidc-audience" placeholder:"NAME" help:"Audience that a token must be for; needed with an issuer."`
@@ -135,72 +133,21 @@ func (c Settings) clientRoles() (all map[string][]authv1.Role, gateways map[stri
 
 // Guard is one by the settings, which have passed Check.
 func (c Settings) Guard(log *slog.Logger, visible Visible) (*Guard, error) {
-	g := &Guard{visible: visible, log: log}
 	if !c.closed() {
-		g.identify = identifyLocal
-		return g, nil
+		return &Guard{local: true, visible: visible, log: log}, nil
 	}
 	roles, gateways, err := c.clientRoles()
 	if err != nil {
 		return nil, err
 	}
-	g.gateways = gateways
+	g := &Guard{internal: c.Internal, roles: roles, gateways: gateways, visible: visible, log: log}
 	if c.Clock == nil {
 		c.Clock = clock.Real()
 	}
 	if c.OIDCIssuer != "" {
 		g.tokens = newIssuer(c, log)
 	}
-	g.identify = func(ctx context.Context, mayWait bool) (Principal, error) {
-		token, err := bearer(ctx)
-		switch {
-		case err != nil:
-			return Principal{}, err
-		case token != "" && c.Internal != "" && subtle.ConstantTimeCompare([]byte(token), []byte(c.Internal)) == 1:
-			return Principal{ID: internalID, Roles: []authv1.Role{authv1.Role_AUDITOR}, Internal: true}, nil
-		case token != "" && g.tokens != nil: // decides alone, whatever certificate there is
-			return g.tokens.principal(ctx, token, mayWait)
-		case token != "":
-			return Principal{}, unknown()
-		}
-		if certificate := certificateOf(ctx); certificate != nil && len(forwarded(ctx)) == 0 {
-			if who, ok := holder(certificate, roles); ok {
-				return who, nil
-			}
-		}
-		return Principal{}, unknown()
-	}
 	return g, nil
-}
-
-// identifyLocal takes everybody on this machine for the local principal. Who comes through the gateway of this machine from
-// another one is not on it. Nor is a page whose site has had its name lead to this machine, which a browser then takes for
-// that site: the name that was asked for is its own.
-func identifyLocal(ctx context.Context, _ bool) (Principal, error) {
-	md, _ := metadata.FromIncomingContext(ctx)
-	for _, addresses := range forwarded(ctx) {
-		for address := range strings.SplitSeq(addresses, ",") {
-			if ip, err := netip.ParseAddr(strings.TrimSpace(address)); err != nil || !ip.Unmap().IsLoopback() {
-				return Principal{}, unknown()
-			}
-		}
-	}
-	for _, host := range md.Get("x-forwarded-host") {
-		if name, _, err := net.SplitHostPort(host); err == nil {
-			host = name
-		}
-		if !OnLoopback(net.JoinHostPort(strings.Trim(host, "[]"), "0")) {
-			return Principal{}, unknown()
-		}
-	}
-	return local(), nil
-}
-
-// forwarded says for whom a gateway makes a call; none where the caller makes it itself. A gateway's certificate is not that of who
-// comes through it: it would have everybody who reaches the gateway be the gateway.
-func forwarded(ctx context.Context) []string {
-	md, _ := metadata.FromIncomingContext(ctx)
-	return md.Get("x-forwarded-for")
 }
 
 // CallOptions are those by which one part of a process calls another, which has the same Internal token.

@@ -12,15 +12,18 @@ import (
 
 	"github.com/incentives-dev/incentives/internal/fault"
 	"github.com/incentives-dev/incentives/internal/limit"
+	authv1 "github.com/incentives-dev/incentives/proto/incentives/auth/v1"
 )
 
 // A Guard holds every call of a server to the policies of its methods.
 type Guard struct {
 	unguarded bool
-	identify  identify
+	local     bool                     // there are no identities, and everybody on this machine is the local principal
+	internal  string                   // the token of another part of the same process; "" where there is none
+	tokens    *issuer                  // nil where there is none
+	roles     map[string][]authv1.Role // of those with certificates, by the names in these
+	gateways  map[string]bool          // likewise
 	limit     Limit
-	tokens    *issuer         // nil where there is none
-	gateways  map[string]bool // by the names in their certificates
 	// strangers are those who call what everybody may, by address.
 	strangers limit.Places
 	policies  map[string]policy // by full method name
@@ -36,12 +39,6 @@ type Visible func(ctx context.Context, a Access, name string) (bool, error)
 func OwnPartners(_ context.Context, _ Access, name string) (bool, error) {
 	return strings.HasPrefix(name, "partners/"), nil
 }
-
-// An identify says who makes a call; UNAUTHENTICATED where that is not known. One that may not wait is errUndecided where the
-// issuer of tokens would have to be asked.
-type identify func(ctx context.Context, mayWait bool) (Principal, error)
-
-var errUndecided = errors.New("the issuer of tokens has to be asked")
 
 // A Limit admits one more call of a caller that is known; release has to be called when it is over.
 type Limit func(ctx context.Context, caller string) (release func(), err error)

@@ -77,12 +77,11 @@ func registered(t *testing.T) *grpc.Server {
 	return server
 }
 
-// as a principal, of contoso where it is a partner's. contoso is enrolled in programs/azure, and nobody in others.
-func guardFor(t *testing.T, who Principal) *Guard {
+// guard is that of a server where partners are enrolled in programs/azure, and in no other.
+func guard(t *testing.T) *Guard {
 	t.Helper()
 	g := &Guard{
-		log:      slog.New(slog.DiscardHandler),
-		identify: func(context.Context, bool) (Principal, error) { return who, nil },
+		log: slog.New(slog.DiscardHandler),
 		visible: func(_ context.Context, _ Access, name string) (bool, error) {
 			return strings.HasPrefix(name, "partners/") || strings.HasPrefix(name, "programs/azure"), nil
 		},
@@ -137,7 +136,7 @@ func TestEveryMethodAndRole(t *testing.T) {
 					}
 					who := Principal{ID: "someone", Roles: []authv1.Role{authv1.Role(role)}, Partners: []string{"contoso"}}
 					request, named := about(t, service.Methods().ByName(protoreflect.Name(method.Name)), partner, program)
-					ctx, _, err := guardFor(t, who).enter(t.Context(), "/"+name+"/"+method.Name, request)
+					ctx, _, err := guard(t).enter(WithCaller(t.Context(), who), "/"+name+"/"+method.Name, request)
 					got := "may"
 					if err != nil {
 						got = fault.ReasonOf(err)
@@ -189,7 +188,7 @@ func TestAdmitted(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			ctx, _, err := guardFor(t, test.who).enter(t.Context(), test.method, test.request)
+			ctx, _, err := guard(t).enter(WithCaller(t.Context(), test.who), test.method, test.request)
 			got := fault.ReasonOf(err)
 			if err == nil {
 				got = From(ctx).Role.String()

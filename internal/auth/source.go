@@ -10,7 +10,6 @@ import (
 
 	lru "github.com/hashicorp/golang-lru/v2"
 	"golang.org/x/time/rate"
-	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/peer"
 
 	"github.com/incentives-dev/incentives/internal/clock"
@@ -29,13 +28,12 @@ func Source(ctx context.Context) string {
 	if (err != nil || !ip.IsLoopback()) && ctx.Value(gatewayKey{}) == nil {
 		return direct
 	}
-	md, _ := metadata.FromIncomingContext(ctx)
-	forwarded := md.Get("x-forwarded-for")
-	if len(forwarded) == 0 {
+	addresses := forwarded(ctx)
+	if len(addresses) == 0 {
 		return direct
 	}
 	// A gateway adds whom it was called by behind what it was told.
-	last := forwarded[len(forwarded)-1]
+	last := addresses[len(addresses)-1]
 	ip, err = netip.ParseAddr(strings.TrimSpace(last[strings.LastIndex(last, ",")+1:]))
 	if err != nil {
 		return direct

@@ -419,7 +419,7 @@ func TestLocalPrincipal(t *testing.T) {
 		{"x-forwarded-host", "evil.example:8080", false},
 		{"x-forwarded-host", "localhost.evil.example", false},
 	} {
-		_, err := identifyLocal(metadata.NewIncomingContext(t.Context(), metadata.Pairs(test.name, test.value)), true)
+		_, err := identifyLocal(metadata.NewIncomingContext(t.Context(), metadata.Pairs(test.name, test.value)))
 		if (err == nil) != test.known {
 			t.Errorf("%s: %s: %v", test.name, test.value, err)
 		}
