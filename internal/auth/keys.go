@@ -21,12 +21,12 @@ import (
 )
 
 const (
-	// keysLast is how long an issuer's keys are taken for its keys without asking again: so soon one that it has given up is refused.
+	// keysLast is how long keys are used before the issuer is asked again, and so how long a withdrawn key still works.
 	keysLast = time.Minute
 	// keysKept is how long they are held on to without an answer.
 	keysKept = time.Hour
-	// askEvery bounds how often it is asked, however many tokens from an address name keys that it does not have, and askEveryForAll
-	// however many addresses there are: so a stranger keeps nobody else from showing a new key for long.
+	// A token that names an unknown key makes us ask the issuer: at most once in askEvery for one address, and once in askEveryForAll over
+	// all of them, so that a stranger with invented keys cannot long delay anybody's new key.
 	askEvery       = 5 * time.Second
 	askEveryForAll = time.Second
 	// mostWaiting is how many calls wait at once for an issuer to answer; others are UNAVAILABLE without waiting.

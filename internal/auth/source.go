@@ -74,8 +74,8 @@ func sourceOf(ip netip.Addr) string {
 	return ip.String()
 }
 
-// What may come from one address of tokens that name a key of the issuer's and are not signed by it: to find that out costs more than to
-// send one.
+// How many forged tokens one address may send: ones that name a key of the issuer's but are not signed by it. Checking one costs more than
+// sending it.
 const (
 	badTokens     = 20 // a second, for long
 	badTokenBurst = 100
@@ -96,7 +96,7 @@ func newForgeries(c clock.Clock) *forgeries {
 	return &forgeries{clock: c, sources: sources}
 }
 
-// check is RESOURCE_EXHAUSTED for a source that has sent too many bad tokens. Who has been known there before is not asked here.
+// check is RESOURCE_EXHAUSTED for a source that has sent too many bad tokens. A token that was verified before is not held to it.
 func (s *forgeries) check(source string) error {
 	l, ok := s.sources.Get(source)
 	if !ok || l.TokensAt(s.clock()) >= 1 {

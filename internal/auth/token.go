@@ -67,7 +67,7 @@ type issuer struct {
 	forgeries                 *forgeries
 
 	reached atomic.Pointer[reached] // nil until the issuer was
-	mu      sync.Mutex              // of who asks it
+	mu      sync.Mutex              // held while it is asked
 	asked   time.Time
 	outage  rate.Sometimes // when it is in the log that the issuer is out
 	waiting *limit.Places  // for the issuer to answer
@@ -120,7 +120,7 @@ func (i *issuer) reach(ctx context.Context, mayWait bool) (*reached, error) {
 	}
 	if now := i.clock(); i.asked.IsZero() || now.Sub(i.asked) >= discoverEvery {
 		to, err := i.discover(ctx)
-		i.asked = i.clock() // when it has ended: who has waited for it makes no attempt of its own
+		i.asked = i.clock() // when it has ended: callers that waited for it make no attempt of their own
 		if err == nil {
 			i.reached.Store(to)
 			return to, nil

@@ -67,7 +67,7 @@ type caller struct {
 	askAgain time.Time  // when it may be asked again that has granted none
 }
 
-// A Shared store is in a Redis, over which the instances of a service count together; keys of that begin with rate: and the prefix.
+// Shared is a store in a Redis. The instances of a service count together there, under keys that begin with rate: and the prefix.
 type Shared interface {
 	Redis() (client redis.UniversalClient, prefix string)
 }
@@ -164,7 +164,7 @@ func (l *Limiter) setOut() bool {
 	return news
 }
 
-// errOut is what one learns that has waited for another who has asked in vain.
+// errOut is what a call learns that has waited while another one asked in vain.
 var errOut = errors.New("it has not answered a moment ago")
 
 func (l *Limiter) exceeded(after time.Duration) error {
