@@ -21,9 +21,6 @@ const (
 	readerPatience  = time.Minute      // for the client to make room for an answer
 )
 
-// errSlow is the cause why a call ends whose client lets the server wait for too long.
-var errSlow = errors.New("the client lets the server wait")
-
 // after is for what gRPC waits for by itself; its tests have a clock of their own.
 func after(d time.Duration, end func()) *time.Timer {
 	return time.AfterFunc(d, end) //nolint:forbidigo // as said
@@ -47,7 +44,7 @@ func (w *waited) arrived() {
 }
 
 func (w *waited) Err() error {
-	if err := w.Context.Err(); err == nil || !errors.Is(context.Cause(w.Context), errSlow) {
+	if err := w.Context.Err(); err == nil || !errors.Is(context.Cause(w.Context), errTooSlow) {
 		return err
 	}
 	return context.DeadlineExceeded
@@ -65,10 +62,10 @@ func (w *waited) Value(key any) any {
 
 func (w *waited) end() {
 	w.tell(errTooSlow)
-	w.cancel(errSlow)
+	w.cancel(errTooSlow)
 }
 
-// errTooSlow is what is logged of who takes too long with a message.
+// errTooSlow is why a call ends whose client lets the server wait for too long, and what is logged of it.
 var errTooSlow = fault.New(fault.Limit, "CLIENT_TOO_SLOW", "its message does not come")
 
 // errNotTaken is what is logged of a call that gRPC ends before its message is handed on: there is no word of it otherwise.
