@@ -114,7 +114,7 @@ func TestE3_ManyThatCannotBeRead(t *testing.T) {
 	})
 }
 
-// What is wrong with many earnings is found out in one go: who sends nonsense must not keep the gateway busy.
+// What is wrong with many earnings is found out in one go: a client that sends nonsense must not keep the gateway busy.
 func TestE3_NonsenseTakesNoLonger(t *testing.T) {
 	data := []byte(`{"earnings":[` + strings.Repeat(`{"amount":1},`, 30_000) + `{"amount":1}]}`)
 	began := time.Now()

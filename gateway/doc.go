@@ -11,7 +11,8 @@
 //     earning alone, as it is over gRPC (rule E3).
 //   - Every error is a google.rpc.Status with an ErrorInfo: {"code", "message",
 //     "details"}. The HTTP status follows from the code, as grpc-gateway maps it,
-//     but MESSAGE_TOO_LARGE is 413, since 429 would invite to send it again.
+//     but for MESSAGE_TOO_LARGE (413, since 429 would invite a retry),
+//     METHOD_NOT_ALLOWED (405), ENCODING_UNSUPPORTED and CONTENT_TYPE_UNSUPPORTED (415).
 //   - A field that is not set is shown with its default ("", 0, false, []), so
 //     that an answer has the same fields every time; only messages that are
 //     absent, such as a time that has not come, are left out.

@@ -114,7 +114,7 @@ func TestDoor_RetryAfter(t *testing.T) {
 	})
 }
 
-// Who the services are told to be called by, and for which host, is what the gateway knows, and not what the client says.
+// The services are told for whom they are called, and for which host, by what the gateway knows, and not by what the client says.
 func TestDoor_Forwarded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := start(t)

@@ -22,7 +22,7 @@ func (s *system) checkStopped(began time.Time, within time.Duration) {
 	if err := <-s.served; err != nil {
 		s.Errorf("the gateway ended with %v, want nil", err)
 	}
-	s.served <- nil // for who waits for its end
+	s.served <- nil // for those that wait for its end
 	if took := time.Since(began); took > within {
 		s.Errorf("it took the gateway %s to stop, want at most %s", took, within)
 	}

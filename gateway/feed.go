@@ -124,7 +124,7 @@ func (f *feed) send(ctx, stopping context.Context, stream grpc.ClientStream) (er
 			}
 			f.untold.push(next.bad)
 			if stream.SendMsg(next.request) != nil {
-				return nil // the service has ended the stream, and says why to who receives
+				return nil // the service has ended the stream, and says why to the receiver
 			}
 		case <-stopping.Done():
 			return rpc.Draining()

@@ -51,8 +51,8 @@ func (m *mux) relayOne(r *http.Request, b *binding, params map[string]string, an
 
 // streamMany answers a call whose requests are the lines of the body. Its answers
 // do not wait for the end of the body, so a client may be sending when the last of
-// them is there. It gets a moment to read that: who writes on a connection that is
-// closed may never read what it was told before.
+// them is there. It gets a moment to read that: a client that writes on a closed
+// connection may never read what it was told before.
 func (m *mux) streamMany(r *http.Request, b *binding, answers *lines) {
 	if err := answers.control.EnableFullDuplex(); err != nil {
 		answers.fail(r.Context(), err)

@@ -123,7 +123,7 @@ func unseen() error {
 	return fault.New(fault.NotFound, Unseen, "it does not exist, or not for this caller")
 }
 
-// denied is what a caller is told who may see what the call is about, and not make it.
+// denied is what a caller is told that may see what the call is about, but not make it.
 func denied() error {
 	return fault.New(fault.Denied, "ROLE_MISSING", "the caller has no role that may do this")
 }

@@ -175,7 +175,7 @@ func TestAdmitted(t *testing.T) {
 		"an auditor who is a partner's, too": {
 			Principal{Roles: []authv1.Role{admin, auditor}, Partners: []string{"contoso"}}, get, plan("fabrikam"), "AUDITOR",
 		},
-		"the same, of its own partner: as who sees all": {
+		"the same, of its own partner: as one that sees all": {
 			Principal{Roles: []authv1.Role{admin, auditor}, Partners: []string{"contoso"}}, get, plan("contoso"), "AUDITOR",
 		},
 		"path tricks":             {Principal{Roles: []authv1.Role{admin}, Partners: []string{"contoso"}}, get, plan("contoso/../fabrikam"), "BILLING_ADMIN"},
@@ -248,7 +248,7 @@ func TestNoPolicy(t *testing.T) {
 	}
 }
 
-// Who is counted as one caller.
+// What is counted as one caller.
 func TestKey(t *testing.T) {
 	for want, who := range map[string]Principal{
 		"token:erp":       {ID: "erp"},

@@ -254,7 +254,7 @@ func TestClaims(t *testing.T) {
 	}
 }
 
-// Who forges tokens by the issuer's key soon has to wait, and with it its neighbours that are not known yet; who is known does not.
+// A forger of tokens by the issuer's key soon has to wait, and with it its neighbours that are not known yet; a known caller does not.
 func TestForgersAreLimited(t *testing.T) {
 	p, forger := authtest.New(t), authtest.New(t)
 	s := newService(t, p.URL)
@@ -371,7 +371,7 @@ func TestRememberedTokensExpire(t *testing.T) {
 	s.wantReason(t, "when it has expired", "UNAUTHENTICATED", "Bearer "+token)
 }
 
-// A certificate stands for who has it, and not for those in whose name it calls. Whom it calls for is believed of a gateway's alone.
+// A certificate stands for its owner, and not for those in whose name it calls. Whom it calls for is believed of a gateway's alone.
 func TestCertificateOfAGateway(t *testing.T) {
 	g, err := Settings{ClientRoles: map[string]string{"gateway.example": "AUDITOR+GATEWAY", "erp.example": "EARNINGS_WRITER"}}.Guard(slog.New(slog.DiscardHandler), OwnPartners)
 	if err != nil {
@@ -402,7 +402,7 @@ func TestCertificateOfAGateway(t *testing.T) {
 	}
 }
 
-// Without identities, this machine is the caller: not who comes through its gateway, nor a page whose name leads here.
+// Without identities, this machine is the caller: not what comes through its gateway from another one, nor a page whose name leads here.
 func TestLocalPrincipal(t *testing.T) {
 	for _, test := range []struct {
 		name, value string

@@ -36,7 +36,7 @@ func (c *Console) Notef(format string, args ...any) {
 }
 
 // A checkedWriter remembers that what was printed has not arrived, as on a full
-// disk: who reads results must not take a part for the whole.
+// disk: nobody who reads results may take a part for the whole.
 type checkedWriter struct {
 	to     io.Writer
 	failed error // the first one

@@ -129,7 +129,7 @@ func (*asks) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPi
 	return next
 }
 
-// Who has had its share does not have Redis asked for each call that is refused.
+// Redis is not asked for each call of a caller that has had its share.
 func TestRefusedCallsAskNobody(t *testing.T) {
 	t.Parallel()
 	client, asked := redistest.Standalone(t, redistest.Options{}).Client(t), &asks{}

@@ -67,7 +67,7 @@ func (r registrar) RegisterService(service *grpc.ServiceDesc, server any) {
 	r.ServiceRegistrar.RegisterService(&wrapped, server)
 }
 
-// refusing has a handler refuse what can't be read, by way of the interceptors, so that who may not call is told that first.
+// refusing has a handler refuse what can't be read, by way of the interceptors, so that a caller that may not call is told that first.
 func refusing(name string, handle grpc.MethodHandler) grpc.MethodHandler {
 	return func(server any, ctx context.Context, decode func(any) error, intercept grpc.UnaryServerInterceptor) (any, error) {
 		return handle(server, ctx, func(request any) error {

@@ -80,7 +80,7 @@ func (s *Server) unary(ctx context.Context, request any, info *grpc.UnaryServerI
 	return response, s.answer(ctx, info.FullMethod, err)
 }
 
-// checked refuses messages that are too large. It stands behind the guard, so that they count as calls of who sends them.
+// checked refuses messages that are too large. It stands behind the guard, so that they count as calls of their sender.
 func checked(ctx context.Context, request any, _ *grpc.UnaryServerInfo, handle grpc.UnaryHandler) (any, error) {
 	if err := checkSize(request); err != nil {
 		return nil, err

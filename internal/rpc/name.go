@@ -53,7 +53,7 @@ func validEarningID(id string) bool {
 //
 //   - {plan}, which is three of them with dots between,
 //   - {earning}, 1 to 128 printable ASCII characters without "/" and space,
-//   - {month}, {pay_date} and {event}, which are read by who knows them,
+//   - {month}, {pay_date} and {event}, which are read by those that know them,
 //   - {any_id} and {any_plan}, which can be "-".
 //
 // Where the name is malformed it records so at path, and the values are all empty.

@@ -18,7 +18,7 @@ import (
 	"github.com/incentives-dev/incentives/internal/store"
 )
 
-// ErrorDomain is the domain of every ErrorInfo: who defines its reasons.
+// ErrorDomain is the domain of every ErrorInfo: that of whoever defines its reasons.
 const ErrorDomain = "incentives.dev"
 
 // A status is sent as headers, and one that is larger than a client takes as such

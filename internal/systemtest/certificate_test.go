@@ -109,7 +109,7 @@ type keyring string
 
 func (k keyring) path(name string) string { return filepath.Join(string(k), name) }
 
-// put writes a file in one go: who reads it sees the old one or the new one.
+// put writes a file in one go: readers see the old one or the new one.
 func (k keyring) put(t *testing.T, name, text string) (path string) {
 	t.Helper()
 	write(t, string(k), name+".new", text)

@@ -33,7 +33,7 @@ func (s *subject) ask(t *testing.T, data []byte) {
 	if request == nil {
 		return
 	}
-	large := size > 16<<10 // who sends much may be refused before its end, and find the connection gone before it has read why
+	large := size > 16<<10 // a sender of much may be refused before its end, and find the connection gone before it has read why
 	ctx, cancel := context.WithTimeout(t.Context(), callPatience)
 	defer cancel()
 	response, err := s.client.Do(request.WithContext(ctx))

@@ -179,7 +179,7 @@ func TestIdentityOverGRPC(t *testing.T) {
 			t.Errorf("with %s: %s, want %s", name, got, test.want)
 		}
 	}
-	// What can't be read is looked at after who sends it.
+	// What can't be read is looked at after its sender.
 	for name, want := range map[string]codes.Code{auditor: codes.InvalidArgument, c.token("nob", "", ""): codes.PermissionDenied, "x.y.z": codes.Unauthenticated} {
 		err := c.plans.Invoke(c.as(name), planv1.PlanService_ListPrograms_FullMethodName, raw("\xff"), nil, grpc.ForceCodec(codec{}))
 		if status.Code(err) != want {

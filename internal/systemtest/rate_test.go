@@ -63,7 +63,7 @@ func TestStreamsOfOneCaller(t *testing.T) {
 	c.stop()
 }
 
-// Where Redis is the store, what one caller may do does not grow with the instances that it calls, and who has had its share is told
+// Where Redis is the store, what one caller may do does not grow with the instances that it calls, and a caller that has had its share is told
 // when there is more.
 func TestRateIsSharedByInstances(t *testing.T) {
 	t.Parallel()

@@ -165,7 +165,7 @@ func (s *secured) checkGateway() {
 	}
 }
 
-// Who is known by a certificate, and who is not, and who does not get as far as to make a call.
+// Callers that are known by a certificate, those that are not, and those that do not get as far as to make a call.
 func TestTLSCallers(t *testing.T) {
 	t.Parallel()
 	s := startSecured(t)

@@ -59,7 +59,7 @@ func (db *DB) CommitAll(ctx context.Context, parts []store.Part) []error {
 	}
 	defer db.exit()
 	var handed []handedOver
-	// Also where a part panics: who reads what was handed over waits for it.
+	// Also where a part panics: the reader of what was handed over waits for it.
 	defer func() {
 		for _, h := range handed {
 			db.finish(h)

@@ -43,7 +43,7 @@ var theAuthority = sync.OnceValues(func() (*authority, error) {
 	return &authority{certificate: certificate, key: key, inPEM: inPEM("CERTIFICATE", der)}, nil
 })
 
-// WriteAuthority writes the certificate of who issues those of the servers, for SSL_CERT_FILE.
+// WriteAuthority writes the certificate of the authority that issues those of the servers, for SSL_CERT_FILE.
 func WriteAuthority(path string) error {
 	a, err := theAuthority()
 	if err != nil {

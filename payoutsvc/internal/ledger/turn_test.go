@@ -15,7 +15,7 @@ import (
 	"github.com/incentives-dev/incentives/payoutsvc/internal/ledger"
 )
 
-// Who has sent much has its turn after those who have sent little, and can't fill the line. A certificate and a token of one name are two.
+// A caller that has sent much has its turn after those that have sent little, and can't fill the line. A certificate and a token of one name are two.
 func TestCallersTakeTurns(t *testing.T) {
 	onEach(t, func(t *testing.T, db store.DB) {
 		b := newBusyLine(t, db)

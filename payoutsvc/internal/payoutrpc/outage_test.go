@@ -110,7 +110,7 @@ func TestE2_E3_StoreIsOut(t *testing.T) {
 	})
 }
 
-// Who gives up does not learn what became of its earnings, and may send them again.
+// A sender that gives up does not learn what became of its earnings, and may send them again.
 func TestE2_CallerGivesUp(t *testing.T) {
 	in(t, func(t *testing.T, o *office) {
 		release := o.db.hold()

@@ -365,7 +365,7 @@ func TestWatchPayoutRun_EndsWithTheServer(t *testing.T) {
 	})
 }
 
-// Who has started a run is answered when the server stops, and need not wait.
+// A caller that has started a run is answered when the server stops, and need not wait.
 func TestCreatePayoutRun_WhileTheServerStops(t *testing.T) {
 	in(t, func(t *testing.T, o *office) {
 		o.earn(t, earning(contoso, "a", 5))

@@ -166,7 +166,7 @@ func TestR1_StartedAgainWhileAtWork(t *testing.T) {
 	})
 }
 
-// Who starts a run that failed has its failures tried again, also while another run is at work.
+// A run that failed and is started again has its failures tried again, also while another run is at work.
 func TestR1_StartedAgainAfterFailures(t *testing.T) {
 	in(t, func(t *testing.T, b *bank) {
 		b.earn(t, plan, "2026-04")
@@ -183,7 +183,7 @@ func TestR1_StartedAgainAfterFailures(t *testing.T) {
 	})
 }
 
-// When the service stops, who waits is let go, and what is left is resumed by the next process.
+// When the service stops, callers that wait are let go, and what is left is resumed by the next process.
 func TestR1_StopsAndIsResumed(t *testing.T) {
 	dir := t.TempDir()
 	may, april := runOf(t, "azure", "2026-05-15"), runOf(t, "azure", "2026-04-15")

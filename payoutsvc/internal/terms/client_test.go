@@ -13,7 +13,7 @@ import (
 	"github.com/incentives-dev/incentives/internal/fault"
 )
 
-// What plansvc fails with means something else to who asked payoutsvc.
+// What plansvc fails with means something else to callers of payoutsvc.
 func TestClient_WhatPlansvcFailsWith(t *testing.T) {
 	for _, test := range []struct {
 		name string

@@ -41,8 +41,8 @@ type Sight struct {
 }
 
 // SeenBy returns what it takes to see what has a name, for a caller who acts for partners. A program takes an enrollment of one of them; a
-// plan, and all below it, one of the plan's own partner; what is neither can't be seen. Needed is false for what else is a partner's: who
-// acts for it sees that anyway. Rule L2.
+// plan, and all below it, one of the plan's own partner; what is neither can't be seen. Needed is false for what else is a partner's: a
+// caller who acts for it sees that anyway. Rule L2.
 func SeenBy(name string, partners []string) (by Sight, needed bool) {
 	parts := strings.Split(name, "/")
 	if parts[0] != "partners" {
