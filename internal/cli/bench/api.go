@@ -17,6 +17,7 @@ import (
 	moneypb "google.golang.org/genproto/googleapis/type/money"
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/incentives-dev/incentives/internal/cli"
 	"github.com/incentives-dev/incentives/plansvc/sample"
@@ -44,13 +45,12 @@ page of ListPlans for one partner; queue is the first page of what waits for one
     incentives bench api queue --workers 1`
 }
 
-// Run calls.
+// Run makes calls from all workers until the duration is over.
 func (c *api) Run(ctx context.Context, console *cli.Console) error {
-	month, err := time.Parse("2006-01", c.Month)
-	if err != nil || c.Workers < 1 || c.Duration <= 0 || c.Plans < 1 {
-		return errors.New("--month is such as 2026-04, and every number above 0")
+	if err := c.check(int64(c.Workers), int64(c.Duration)); err != nil {
+		return err
 	}
-	call, done, err := c.caller(month)
+	call, done, err := c.caller()
 	if err != nil {
 		return err
 	}
@@ -78,9 +78,9 @@ func (c *api) Run(ctx context.Context, console *cli.Console) error {
 // A caller makes the n-th call.
 type caller func(ctx context.Context, n uint64) error
 
-func (c *api) caller(month time.Time) (caller, func(), error) {
+func (c *api) caller() (caller, func(), error) {
 	if c.Gateway != "" {
-		return c.overJSON(month)
+		return c.overJSON()
 	}
 	plans, err := c.dial(c.Plansvc)
 	if err != nil {
@@ -93,7 +93,7 @@ func (c *api) caller(month time.Time) (caller, func(), error) {
 	done := func() { _ = errors.Join(plans.Close(), payouts.Close()) }
 	p, q := planv1.NewPlanServiceClient(plans), payoutv1.NewPayoutServiceClient(payouts)
 	return func(ctx context.Context, n uint64) (err error) {
-		switch request := c.request(n, month).(type) {
+		switch request := c.request(n).(type) {
 		case *payoutv1.RecordEarningRequest:
 			_, err = q.RecordEarning(ctx, request)
 		case *planv1.GetPlanRequest:
@@ -106,14 +106,14 @@ func (c *api) caller(month time.Time) (caller, func(), error) {
 }
 
 // request is the n-th one.
-func (c *api) request(n uint64, month time.Time) proto.Message {
+func (c *api) request(n uint64) proto.Message {
 	random := rand.New(rand.NewPCG(n, 2))
 	plan := random.IntN(c.Plans)
 	partner, _, _ := strings.Cut(sample.Name(plan), "/plans/")
 	switch c.Call {
 	case "record":
 		earning := &payoutv1.Earning{Amount: &moneypb.Money{}}
-		c.generate(earning, plan, random.Uint64(), earnTime(month))
+		c.generate(earning, plan, random.Uint64(), timestamppb.New(c.earned))
 		parent, id, _ := strings.Cut(earning.GetName(), "/earnings/")
 		earning.Name = ""
 		return &payoutv1.RecordEarningRequest{Parent: parent, EarningId: id, Earning: earning}
@@ -127,11 +127,11 @@ func (c *api) request(n uint64, month time.Time) proto.Message {
 }
 
 // overJSON makes the same calls by the gateway.
-func (c *api) overJSON(month time.Time) (caller, func(), error) {
+func (c *api) overJSON() (caller, func(), error) {
 	transport := &http.Transport{MaxIdleConnsPerHost: c.Workers}
 	client := &http.Client{Transport: transport}
 	return func(ctx context.Context, n uint64) error {
-		method, path, body, err := inHTTP(c.request(n, month))
+		method, path, body, err := inHTTP(c.request(n))
 		if err != nil {
 			return err
 		}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -26,8 +27,19 @@ type seriesFlags struct {
 	Series string `env:"-" default:"1" help:"Of which series: the same one again is made of the same earnings, another one of others (default ${default})."`
 	Month  string `env:"-" default:"2026-04" help:"In which month they are earned (default ${default})."`
 
-	once  sync.Once
-	names []string // of the plans
+	earned time.Time // when all of them were: a moment of Month
+	once   sync.Once
+	names  []string // of the plans
+}
+
+// check checks the flags, and those numbers that a command has besides them.
+func (c *seriesFlags) check(others ...int64) error {
+	month, err := time.Parse("2006-01", c.Month)
+	if err != nil || c.Plans < 1 || slices.Min(others) < 1 {
+		return errors.New("--month is such as 2026-04, and every number above 0")
+	}
+	c.earned = month.AddDate(0, 0, 9)
+	return nil
 }
 
 type payoutFlags struct {
@@ -70,11 +82,10 @@ were, or where a stream broke off.
 // inFlight is how many batches of a stream are on their way.
 const inFlight = 4
 
-// Run streams.
+// Run streams the earnings over all streams and prints the rates.
 func (c *ingest) Run(ctx context.Context, console *cli.Console) error {
-	month, err := time.Parse("2006-01", c.Month)
-	if err != nil || c.Count < 1 || c.Batch < 1 || c.Streams < 1 || c.Plans < 1 {
-		return errors.New("--month is such as 2026-04, and every number at least 1")
+	if err := c.check(c.Count, int64(c.Batch), int64(c.Streams)); err != nil {
+		return err
 	}
 	m := newMeter(console, "ingest", c.Count)
 	m.outcomes = &Outcomes{}
@@ -85,7 +96,7 @@ func (c *ingest) Run(ctx context.Context, console *cli.Console) error {
 		if first >= last {
 			break
 		}
-		group.Go(func() error { return c.stream(ctx, m, month, first, last) })
+		group.Go(func() error { return c.stream(ctx, m, first, last) })
 	}
 	if err := group.Wait(); err != nil {
 		m.count(0, 0, err)
@@ -94,7 +105,7 @@ func (c *ingest) Run(ctx context.Context, console *cli.Console) error {
 }
 
 // stream sends the earnings with the numbers from first to last, the latter not among them.
-func (c *ingest) stream(ctx context.Context, m *meter, month time.Time, first, last int64) error {
+func (c *ingest) stream(ctx context.Context, m *meter, first, last int64) error {
 	conn, err := c.dial(c.Payoutsvc)
 	if err != nil {
 		return err
@@ -106,7 +117,7 @@ func (c *ingest) stream(ctx context.Context, m *meter, month time.Time, first, l
 	}
 	room := make(chan struct{}, inFlight)
 	sent := make(chan time.Time, inFlight) // when each batch was sent
-	all, earned := last-first, earnTime(month)
+	all, earned := last-first, timestamppb.New(c.earned)
 	go func() {
 		for ; first < last; first += int64(c.Batch) {
 			request := c.batch(first, min(last, first+int64(c.Batch)), earned)
@@ -184,6 +195,3 @@ func (c *seriesFlags) generate(e *payoutv1.Earning, plan int, id uint64, earned 
 	e.Amount.CurrencyCode, e.Amount.Units, e.Amount.Nanos = "USD", 1+cents/100, int32(cents%100)*10_000_000
 	e.EarnTime, e.Description = earned, "some-description-of-an-earning"
 }
-
-// earnTime is that of all earnings of a month.
-func earnTime(month time.Time) *timestamppb.Timestamp { return timestamppb.New(month.AddDate(0, 0, 9)) }

@@ -25,7 +25,7 @@ by the service's clock. Each run is measured once: of one that exists already no
     incentives bench run 2026-05-15`
 }
 
-// Run runs the payouts.
+// Run starts the run of a pay date, waits for its end, and prints how fast it was.
 func (c *payoutRun) Run(ctx context.Context, console *cli.Console) error {
 	conn, err := c.dial(c.Payoutsvc)
 	if err != nil {

@@ -26,7 +26,7 @@ clock in that year:
     incentives bench ingest`
 }
 
-// Run writes them.
+// Run fills an empty store of plansvc.
 func (c *seedPlans) Run(ctx context.Context, console *cli.Console) (err error) {
 	if c.Count < 1 || c.Waiting < 0 {
 		return errors.New("--count is at least 1, and --waiting 0")
