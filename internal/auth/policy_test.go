@@ -23,7 +23,7 @@ import (
 
 // Groups of calls that docs/rules.md §5 says the same of: who may make them, and who else sees what they are about. P is the three
 // roles of the partner side, by a partner of their own.
-var spec5 = []struct {
+var rules5 = []struct {
 	who, viewers string
 	methods      string
 }{
@@ -47,7 +47,7 @@ var spec5 = []struct {
 // want is the outcome that docs/rules.md §5 gives a role: that it may call, or the reason why not.
 func want(t *testing.T, method string, role authv1.Role, own bool) string {
 	t.Helper()
-	for _, group := range spec5 {
+	for _, group := range rules5 {
 		if !slices.Contains(strings.Fields(group.methods), method) {
 			continue
 		}
@@ -65,7 +65,7 @@ func want(t *testing.T, method string, role authv1.Role, own bool) string {
 		}
 		return "NOT_FOUND"
 	}
-	t.Fatalf("nothing is said about %s: add it to a row of spec5", method)
+	t.Fatalf("nothing is said about %s: add it to a row of rules5", method)
 	return ""
 }
 
