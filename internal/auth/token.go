@@ -42,8 +42,7 @@ const (
 // bearer returns the token that a call carries, "" where it carries no credentials. Two of them, or credentials of another
 // kind, are UNAUTHENTICATED.
 func bearer(ctx context.Context) (string, error) {
-	md, _ := metadata.FromIncomingContext(ctx)
-	values := md.Get("authorization")
+	values := metadata.ValueFromIncomingContext(ctx, "authorization")
 	switch {
 	case len(values) == 0:
 		return "", nil

@@ -23,6 +23,7 @@ import (
 const (
 	maxHeaders        = 24 << 10         // bytes of a call's headers
 	maxCalls          = 1000             // at once
+	workers           = 128              // goroutines kept for calls: others have to grow their stack first
 	handshakePatience = 10 * time.Second // until it says something
 	maxIdle           = 15 * time.Minute // without a call
 	maxAge            = 30 * time.Minute // so that a certificate that was replaced is soon out of use; calls in flight are finished
@@ -92,6 +93,7 @@ func (s *Server) Serve(ctx context.Context) error {
 		grpc.KeepaliveParams(keepalive.ServerParameters{MaxConnectionIdle: maxIdle, MaxConnectionAge: maxAge, Time: probeAfter, Timeout: probePatience}),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 5 * time.Second, PermitWithoutStream: true}),
 		grpc.WaitForHandlers(true),
+		grpc.NumStreamWorkers(workers),
 	}
 	if s.TLS != nil {
 		options = append(options, grpc.Creds(credentials.NewTLS(s.TLS)))

@@ -118,6 +118,7 @@ flight is finished; a second one ends it at once.
 
 // Run serves.
 func (c *Serve) Run(ctx context.Context, console *cli.Console) error {
+	spareCollector()
 	now, err := c.clock(c.Listen, c.Plansvc, c.Payoutsvc)
 	if err != nil {
 		return err
@@ -153,6 +154,7 @@ reach it, and as one of several:
 
 // Run serves.
 func (c *Plansvc) Run(ctx context.Context, console *cli.Console) (err error) {
+	spareCollector()
 	if c.Clock, err = c.clock(c.Listen); err != nil {
 		return err
 	}
@@ -181,6 +183,7 @@ itself. On this machine alone, and where others reach it:
 
 // Run serves.
 func (c *Payoutsvc) Run(ctx context.Context, console *cli.Console) (err error) {
+	spareCollector()
 	if c.Clock, err = c.clock(c.Listen); err != nil {
 		return err
 	}
@@ -207,6 +210,7 @@ and where others reach it:
 
 // Run serves.
 func (c *Gateway) Run(ctx context.Context, console *cli.Console) error {
+	spareCollector()
 	c.Log = c.logger(console)
 	c.OnListen = func(address net.Addr) { printAddress(console, gatewayName, address.String()) }
 	return gateway.Run(ctx, c.Config)

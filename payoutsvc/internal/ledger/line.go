@@ -73,9 +73,9 @@ const (
 
 // lines sets up the lines of a ledger.
 func (l *Ledger) lines() {
-	// Two, so that one works while the other waits for the disk. They need no patience: a store that makes many commits as one is out
-	// as a whole.
-	l.single = Line{recordGroup: l.recordGroup, atOnce: 2, most: largestSingles, room: singlesRoom, own: singlesRoom}
+	// One, since what waits for it comes together: twice as many in a group are worth more than to work while the disk does. It needs no
+	// patience: a store that makes many commits as one is out as a whole.
+	l.single = Line{recordGroup: l.recordGroup, atOnce: 1, most: largestSingles, room: singlesRoom, own: singlesRoom}
 	// One, since what comes after it must not overtake it; its work is spread over the processors.
 	l.batches = Line{recordGroup: l.recordGroup, atOnce: 1, most: LargestBatch, room: waitingRoom, own: ownRoom}
 	_, l.commitsTogether = l.db.(store.AllCommitter)

@@ -42,7 +42,7 @@ func (a asOne) CommitAll(ctx context.Context, parts []store.Part) []error {
 
 // newBusy keeps the ledger as busy with single calls as it gets, with calls of their own partners.
 func newBusy(t *testing.T, db store.DB) *busy {
-	return newBusyWith(t, db, 2, func(b *busy, entry ledger.Entry) ledger.Outcome { return b.ledger.RecordOne(t.Context(), b.now, entry) })
+	return newBusyWith(t, db, 1, func(b *busy, entry ledger.Entry) ledger.Outcome { return b.ledger.RecordOne(t.Context(), b.now, entry) })
 }
 
 // newBusyLine keeps the ledger's line of batches busy.

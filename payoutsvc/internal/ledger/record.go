@@ -14,9 +14,12 @@ import (
 	"github.com/incentives-dev/incentives/payoutsvc/internal/payout"
 )
 
-// sharesTogether is how many partitions of a group are recorded by one goroutine, and with one commit where the store can do that. More
-// would leave processors without work, and make others wait for locks; fewer would cost more commits.
-const sharesTogether = 8
+// How many partitions of a group one goroutine records: with one commit where the store can do that, and where it can't. More would leave
+// processors without work, and make others wait for locks; fewer would cost more commits.
+const (
+	sharesTogether = 16
+	sharesApart    = 8
+)
 
 // An Entry is one earning to record.
 type Entry struct {
@@ -54,8 +57,9 @@ func (l *Ledger) RecordOne(ctx context.Context, now time.Time, entry Entry) Outc
 // recordGroup is Record, of these entries and no others.
 func (l *Ledger) recordGroup(ctx context.Context, now time.Time, entries []Entry) []Outcome {
 	g := groupJob{now: now.Round(0).UTC(), mostlyDuplicates: l.mostlyDuplicates.Load(), entries: entries, outcomes: make([]Outcome, len(entries))}
+	shares := l.share(g)
 	var workers errgroup.Group
-	for some := range slices.Chunk(l.share(g), sharesTogether) {
+	for some := range slices.Chunk(shares, l.sharesOf(len(entries), len(shares))) {
 		workers.Go(func() error {
 			l.recordShares(ctx, g, some)
 			return nil // it is in the outcomes
@@ -70,6 +74,17 @@ func (l *Ledger) recordGroup(ctx context.Context, now time.Time, entries []Entry
 	}
 	l.mostlyDuplicates.Store(2*duplicates > len(entries))
 	return g.outcomes
+}
+
+// sharesOf is how many of the shares of so many entries one goroutine records.
+func (l *Ledger) sharesOf(entries, shares int) int {
+	switch {
+	case !l.commitsTogether:
+		return sharesApart
+	case entries > largestSingles:
+		return sharesTogether
+	}
+	return max(1, shares) // so few cost less than it takes to divide them
 }
 
 // recordShares commits shares of a group. Where a panic interrupts one, it is tried again in halves, so that only the earning that

@@ -876,7 +876,9 @@ type PlanEvent struct {
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
 	// When it was done.
 	Time *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=time,proto3" json:"time,omitempty"`
-	// Who did it.
+	// Who did it: the subject of a token; "certificate:" and the name of a
+	// certificate; or "local", where callers have no identities. A subject that
+	// looks like the latter two has "token:" before it.
 	Actor string `protobuf:"bytes,3,opt,name=actor,proto3" json:"actor,omitempty"`
 	// What was done.
 	Action PlanEvent_Action `protobuf:"varint,4,opt,name=action,proto3,enum=incentives.plan.v1.PlanEvent_Action" json:"action,omitempty"`
