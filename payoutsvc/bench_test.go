@@ -34,7 +34,7 @@ func benchedPlansvc() *termstest.Plansvc {
 	for n := range benchedPlans {
 		p.SetPlan(&planv1.PlanTerms{
 			Plan: benchedPlan(n), Program: "programs/azure", State: planv1.Plan_APPROVED, CurrencyCode: "USD", TimeZone: "America/Los_Angeles",
-			StartDate: &date.Date{Year: 2025, Month: 7, Day: 1}, EndDate: &date.Date{Year: 2026, Month: 6, Day: 30}, LateEarningDays: 90,
+			StartDate: &date.Date{Year: 2025, Month: 7, Day: 1}, EndDate: &date.Date{Year: 2026, Month: 6, Day: 30}, LateEarningDays: 90, ResubmissionDays: 90,
 			FirstSubmitTime: timestamppb.New(at("2026-01-21T00:00:00Z")),
 			Limits:          []*planv1.Plan_Limit{{EffectiveMonth: "2025-07", Amount: &money.Money{CurrencyCode: "USD", Units: 10_000}}},
 		})

@@ -38,7 +38,7 @@
 //	paid              {mpn_id}/{plan}/{yyyy-mm}          what payouts hold for the month, in minor units
 //	unsettled         {program}/{yyyy-mm}/{mpn_id}/{plan}  nothing: the month may have something due
 //	shelved           {program}/{yyyy-mm}/{mpn_id}/{plan}  nothing: likewise, but no run can pay it unless the program changes
-//	shelf             {program}                          the etag of the program that shelved holds for: see shelf.go
+//	shelf             {program}                          the windows of the program that shelved holds for: see shelf.go
 //	payouts           {mpn_id}/{plan}/{pay date}         state, names, amount, times, lines, reference, failure reason
 //	payouts_by_state  {state}/{pay date}/{mpn_id}/{plan} nothing: where to find payouts by state and pay date
 //	runs              {program}/{pay date}               JSON of Run
@@ -67,7 +67,7 @@
 //     and a run removes it once the plan is approved and the month is paid what
 //     is payable. So a run reads what may be due, and never the history. What can
 //     not be paid any more is not read either: its mark is in shelved instead,
-//     until the program changes.
+//     until the program's windows change.
 //   - What a run has paid and how far it has come are one commit, on the condition
 //     that nobody else has gone on from the same place. Rule R2.
 //   - No stored value, however damaged, ends the process: it is an error that names

@@ -15,7 +15,7 @@ const (
 	collectionPaid           = "paid"
 	collectionUnsettled      = "unsettled"
 	collectionShelved        = "shelved"
-	collectionShelfEtag      = "shelf"
+	collectionShelfWindows   = "shelf"
 	collectionPayouts        = "payouts"
 	collectionPayoutsByState = "payouts_by_state"
 	collectionRuns           = "runs"
@@ -113,8 +113,8 @@ func (l *Ledger) runKey(name RunName) (runKey, error) {
 func (k runKey) header() store.Key   { return store.Key{Collection: collectionRuns, ID: k.id} }
 func (k runKey) progress() store.Key { return store.Key{Collection: collectionRunProgress, ID: k.id} }
 
-func (k runKey) shelfEtag() store.Key {
-	return store.Key{Collection: collectionShelfEtag, ID: k.program}
+func (k runKey) shelfWindows() store.Key {
+	return store.Key{Collection: collectionShelfWindows, ID: k.program}
 }
 
 func (k runKey) unfinished() store.Key {

@@ -52,11 +52,12 @@ type group struct {
 const (
 	// LargestBatch is how many earnings a batch may hold, and those that are recorded together.
 	LargestBatch = 5000
-	// MaxStreams is how many streams may put batches in line, and MaxStreamsOfCaller how many of these are one caller's, so that nobody
-	// takes all of them. Each has one batch there, and at most MaxReadsAhead of them the next one, too.
-	MaxStreams         = 24
+	// MaxStreams is how many streams may put batches in line. Each has one batch there.
+	MaxStreams = 24
+	// MaxStreamsOfCaller is how many of them are one caller's, so that nobody takes all.
 	MaxStreamsOfCaller = 12
-	MaxReadsAhead      = 8
+	// MaxReadsAhead is how many of them have the next batch there, too.
+	MaxReadsAhead = 8
 	// waitingRoom bounds what callers have waiting, or at work: all batches that streams may have read, or as many of others;
 	// ownRoom what one has.
 	waitingRoom = (MaxStreams + MaxReadsAhead) * LargestBatch

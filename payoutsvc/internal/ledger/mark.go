@@ -18,6 +18,10 @@ type marked struct {
 	months []payout.Month // oldest first
 }
 
+func (m marked) equal(other marked) bool {
+	return m.plan == other.plan && slices.Equal(m.months, other.months)
+}
+
 // A markQuery says which marks of a program to look up.
 type markQuery struct {
 	program string       // {program}

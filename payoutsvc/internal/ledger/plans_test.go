@@ -13,22 +13,22 @@ import (
 
 // plans are the terms that plansvc would answer with.
 type plans struct {
-	mu     sync.Mutex
-	terms  map[string]payout.Terms
-	errs   map[string]error           // of one plan
-	answer func(plans []string) error // of a whole call; nil has none
-	etag   string                     // of the program
-	gone   error                      // why there is none
+	mu      sync.Mutex
+	terms   map[string]payout.Terms
+	errs    map[string]error           // of one plan
+	answer  func(plans []string) error // of a whole call; nil has none
+	windows string                     // of the program
+	gone    error                      // why there is none
 }
 
-// ProgramEtag implements ledger.Terms.
-func (p *plans) ProgramEtag(ctx context.Context, _ string) (string, error) {
+// ProgramWindows implements ledger.Terms.
+func (p *plans) ProgramWindows(ctx context.Context, _ string) (string, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.gone != nil {
 		return "", p.gone
 	}
-	return p.etag, ctx.Err()
+	return p.windows, ctx.Err()
 }
 
 // PlanTerms implements ledger.Terms.
@@ -56,17 +56,18 @@ func (p *plans) PlanTerms(ctx context.Context, names []string) ([]ledger.PlanTer
 		case !known:
 			answers[i].Err = fault.New(fault.NotFound, "PLAN_NOT_FOUND", "there is no plan %s", name)
 		default:
+			terms.Windows = p.windows
 			answers[i].Terms = terms
 		}
 	}
 	return answers, nil
 }
 
-// changeProgram gives the program another etag, and the terms of its plans what change does.
+// changeProgram gives the program other windows, and the terms of its plans what change does.
 func (p *plans) changeProgram(change func(*payout.Terms)) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.etag += "1"
+	p.windows += "1"
 	for plan, terms := range p.terms {
 		change(&terms)
 		p.terms[plan] = terms

@@ -98,16 +98,21 @@ func (l *Ledger) partProgress(ctx context.Context, p store.Partition, key runKey
 
 // parsePartProgress reads the value of a partition's progress, as it is since the run was started for a generation.
 func parsePartProgress(key store.Key, value []byte, generation int) (partProgress, error) {
-	again := partProgress{Generation: generation}
 	if value == nil {
-		return again, nil
+		return partProgress{Generation: generation}, nil
 	}
 	stored, err := decode[partProgress](key, value)
 	if err != nil || stored.Generation >= generation {
 		return stored, err
 	}
-	again.PayoutsCount, again.PaidTotals = stored.PayoutsCount, stored.PaidTotals
-	return again, nil
+	return stored.again(generation), nil
+}
+
+// again is the progress of a run that begins again: with what it has paid, and no plan done.
+func (p *partProgress) again(generation int) partProgress {
+	again := partProgress{Generation: generation}
+	again.PayoutsCount, again.PaidTotals = p.PayoutsCount, p.PaidTotals
+	return again
 }
 
 // overall adds up how far a run is in all partitions, and tells whether every one is done.

@@ -74,9 +74,9 @@ func TestC2_C3_C4_C5_E1_E2_R2_RandomOrder(t *testing.T) {
 			}
 			m.goTo(month(firstMonth) + payout.Month(rapid.IntRange(0, 16).Draw(r, "month to begin with")))
 			moves := map[string]func(*rapid.T){
-				"earn": m.earnSome, "approve": m.approve, "change limit": m.changeLimit, "run": m.runOne,
+				"earn": m.earnSome, "approve": m.approveOne, "change limit": m.changeLimit, "run": m.runOne,
 				"a month goes":        func(*rapid.T) { m.goTo(m.current + 1) },
-				"a plan lapses":       m.lapse,
+				"a plan lapses":       m.lapseOne,
 				"the program changes": m.changeProgram,
 			}
 			// Not Repeat, which makes many more moves, and each waits for the disk.
@@ -113,8 +113,8 @@ func (m *machine) anyPlan(r *rapid.T) string {
 	return rapid.SampledFrom(m.plans.names()).Draw(r, "plan")
 }
 
-// lapse ends what a plan that is not approved can be approved by.
-func (m *machine) lapse(r *rapid.T) {
+// lapseOne ends what a plan that is not approved can be approved by.
+func (m *machine) lapseOne(r *rapid.T) {
 	terms := m.plans.get(m.anyPlan(r))
 	terms.Lapsed = !terms.Approved
 	m.plans.set(terms)
@@ -171,7 +171,7 @@ func (m *machine) earnSome(r *rapid.T) {
 	}
 }
 
-func (m *machine) approve(r *rapid.T) {
+func (m *machine) approveOne(r *rapid.T) {
 	terms := m.plans.get(m.anyPlan(r))
 	if terms.Approved || terms.Lapsed {
 		return

@@ -26,6 +26,7 @@ type planResult struct {
 	payout.Settlement
 	value   []byte      // the stored form of Settlement.Payout
 	paid    []paidMonth // what Settlement.Payout makes of the months in its lines
+	windows string      // of the program, as the terms have them; empty where there are none
 	failure *Failure    // then there is no settlement. Rule R3
 
 	// What it was worked out from: the payout on the pay date, which is not to
@@ -54,12 +55,13 @@ func (l *Ledger) settlePage(ctx context.Context, source Terms, p page) ([]planRe
 	results := make([]planResult, len(p.plans))
 	var keys []store.Key
 	for i, plan := range p.plans {
+		results[i].windows = terms[i].Terms.Windows
 		if terms[i].Err == nil {
 			plan.months = terms[i].Terms.MonthsToSettle(plan.months, p.now)
 		}
 		start := len(keys)
 		keys = appendTotalKeys(append(keys, payoutKey(plan.plan, p.date)), plan.plan, plan.months)
-		results[i] = planResult{marked: plan, keys: keys[start:len(keys):len(keys)]}
+		results[i].marked, results[i].keys = plan, keys[start:len(keys):len(keys)]
 	}
 	values, err := l.db.Get(ctx, p.partition, keys...)
 	if err != nil {

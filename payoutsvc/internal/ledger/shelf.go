@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"context"
+	"encoding/json"
 	"strings"
 
 	"github.com/incentives-dev/incentives/internal/store"
@@ -10,28 +11,38 @@ import (
 // A shelf is where a partition keeps the marks of a program's months for which no
 // run can pay anything: of plans that can't be approved any more, and what is
 // negative for good. Runs do not look at them, so they do not cost the more the
-// longer a program exists. It rests on what the program says, such as for how
-// many days a plan can be submitted again. So the shelf tells by which etag of
-// the program it was filled, and the first run that finds another one puts
-// everything back. The value of its key is:
+// longer a program exists. It rests on the program's windows: for how long plans
+// can be submitted again, and earnings recorded. So the shelf tells by which
+// windows it was filled. A run that finds that they are others now puts everything
+// back, and begins again: plans that it has passed may have come back. The value
+// of the shelf's key is:
 //
-//	none   nothing is on the shelf
-//	etag   runs filled it, judging by the program with this etag or a newer one
-//	empty  it is being emptied, and nothing may be put on it
+//	none     nothing is on the shelf
+//	windows  all that is on it was put there by these windows, as [payout.Terms] have them
+//	empty    it is being emptied, and nothing may be put on it
 
 // beingEmptied is the value of a shelf's key while its marks are put back.
 const beingEmptied = ""
 
 // hasStaleShelf tells whether a shelf, by the value of its key, is to be emptied first.
 func (p *part) hasStaleShelf(filledBy []byte) bool {
-	return p.etag != "" && filledBy != nil && string(filledBy) != p.etag
+	return p.windows != "" && filledBy != nil && string(filledBy) != p.windows
 }
 
-// emptyShelf takes the next step to put back all that is on a shelf.
-func (p *part) emptyShelf(ctx context.Context, filledBy []byte) error {
+// emptyShelf takes the next step to put back all that is on a shelf, and has the
+// run begin again in the partition. It is on the condition that its progress is as stored.
+func (p *part) emptyShelf(ctx context.Context, filledBy, stored []byte, progress partProgress) error {
 	var b store.Batch
-	shelf := p.key.shelfEtag()
+	shelf := p.key.shelfWindows()
 	b.Require(shelf, filledBy)
+	b.Require(p.key.progress(), stored)
+	again := progress.again(p.run.Generation)
+	again.hold(p.Name, p.Clock())
+	value, err := json.Marshal(again)
+	if err != nil {
+		return err
+	}
+	b.Put(p.key.progress(), value)
 	if string(filledBy) != beingEmptied {
 		b.Put(shelf, []byte(beingEmptied))
 		return p.Ledger.db.Commit(ctx, p.partition, &b)
@@ -56,7 +67,7 @@ func (p *part) emptyShelf(ctx context.Context, filledBy []byte) error {
 }
 
 // canShelve tells whether a run may put something on a shelf, by the value of its key.
-func (p *part) canShelve(filledBy []byte) bool { return p.etag != "" && !p.hasStaleShelf(filledBy) }
+func (p *part) canShelve(filledBy []byte) bool { return p.windows != "" && !p.hasStaleShelf(filledBy) }
 
 // shelve collects what puts on a shelf the marks of the months that results say are to go there.
 func (p *part) shelve(b *store.Batch, filledBy []byte, results []planResult) {
@@ -69,7 +80,7 @@ func (p *part) shelve(b *store.Batch, filledBy []byte, results []planResult) {
 		}
 	}
 	if b.Len() > before {
-		b.Require(p.key.shelfEtag(), filledBy)
-		b.Put(p.key.shelfEtag(), []byte(p.etag))
+		b.Require(p.key.shelfWindows(), filledBy)
+		b.Put(p.key.shelfWindows(), []byte(p.windows))
 	}
 }

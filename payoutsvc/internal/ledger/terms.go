@@ -14,8 +14,8 @@ type Terms interface {
 	// or such that goes by itself, in which case the run waits, or with another
 	// error, in which case it asks for fewer plans, and fails the one that is left.
 	PlanTerms(ctx context.Context, plans []string) ([]PlanTerms, error)
-	// ProgramEtag returns a value that differs after each change of a program (programs/{program}).
-	ProgramEtag(ctx context.Context, program string) (string, error)
+	// ProgramWindows returns the windows of a program (programs/{program}), as [payout.Terms] have them.
+	ProgramWindows(ctx context.Context, program string) (string, error)
 }
 
 // PlanTerms are one plan's terms, or why there are none.

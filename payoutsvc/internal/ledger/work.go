@@ -6,6 +6,7 @@ import (
 	"errors"
 	"log/slog"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -84,7 +85,7 @@ func (w *Worker) Work(ctx context.Context, name RunName) (Run, error) {
 func (w *Worker) workAll(ctx context.Context, key runKey, run Run) error {
 	n := w.Ledger.db.Partitions()
 	start := rand.N(n) // another worker begins elsewhere, so they meet late
-	etag, err := w.programEtag(ctx, run.RunName)
+	windows, err := w.programWindows(ctx, run.RunName)
 	if err != nil {
 		return err
 	}
@@ -93,7 +94,7 @@ func (w *Worker) workAll(ctx context.Context, key runKey, run Run) error {
 		left[i] = store.Partition((start + i) % n)
 	}
 	for {
-		held, err := w.workSome(ctx, part{Worker: w, key: key, run: run, etag: etag, size: pageSize}, left)
+		held, err := w.workSome(ctx, part{Worker: w, key: key, run: run, windows: windows, size: pageSize}, left)
 		if err != nil || len(held) == 0 {
 			return err
 		}
@@ -104,17 +105,17 @@ func (w *Worker) workAll(ctx context.Context, key runKey, run Run) error {
 	}
 }
 
-// programEtag asks for the program's. Where it can't be told, nothing is shelved.
-func (w *Worker) programEtag(ctx context.Context, name RunName) (etag string, err error) {
+// programWindows asks for the program's. Where they can't be told, they are empty: then runs look at what is shelved, too, and shelve nothing.
+func (w *Worker) programWindows(ctx context.Context, name RunName) (windows string, err error) {
 	err = w.patiently(ctx, name, func() (err error) {
-		etag, err = w.Terms.ProgramEtag(ctx, name.Program)
+		windows, err = w.Terms.ProgramWindows(ctx, name.Program)
 		return err
 	})
 	if err != nil && ctx.Err() == nil {
-		w.Log.WarnContext(ctx, "the payout run does without the program's etag", "program", name.Program, "payDate", name.PayDate, "error", err)
+		w.Log.WarnContext(ctx, "the payout run does without the program's windows", "program", name.Program, "payDate", name.PayDate, "error", err)
 		return "", nil
 	}
-	return etag, err
+	return windows, err
 }
 
 // workSome works partitions as one part is to be, and returns those that another worker is at.
@@ -155,7 +156,7 @@ type part struct {
 	*Worker
 	key       runKey
 	run       Run
-	etag      string // of the program, before anything of it was read; empty where it can't be told
+	windows   string // of the program; empty where they can't be told
 	partition store.Partition
 	size      int         // of the next page
 	held      bool        // another worker is at it
@@ -203,7 +204,7 @@ func (p *part) settleNextDespiteConflicts(ctx context.Context) (last bool, err e
 func (p *part) settleNext(ctx context.Context) (last bool, err error) {
 	l := p.Ledger
 	version := l.db.Version(p.partition)
-	values, err := l.db.Get(ctx, p.partition, p.key.progress(), p.key.shelfEtag())
+	values, err := l.db.Get(ctx, p.partition, p.key.progress(), p.key.shelfWindows())
 	if err != nil {
 		return false, err
 	}
@@ -220,12 +221,11 @@ func (p *part) settleNext(ctx context.Context) (last bool, err error) {
 		p.held = true
 		return true, nil
 	}
-	if progress.Cursor == "" && p.hasStaleShelf(filledBy) {
-		return false, p.emptyShelf(ctx, filledBy)
+	if p.hasStaleShelf(filledBy) {
+		return false, p.emptyShelf(ctx, filledBy, stored, progress)
 	}
-	plans, err := l.nextMarked(ctx, p.partition, markQuery{
-		program: p.key.program, before: p.run.PayDate.Month(), after: progress.Cursor, limit: p.size,
-	})
+	query := markQuery{program: p.key.program, before: p.run.PayDate.Month(), after: progress.Cursor, limit: p.size, shelved: p.windows == ""}
+	plans, err := l.nextMarked(ctx, p.partition, query)
 	if err != nil {
 		return false, err
 	}
@@ -235,6 +235,9 @@ func (p *part) settleNext(ctx context.Context) (last bool, err error) {
 	if len(plans) > 0 {
 		results, err := l.settlePage(ctx, p.Terms, page{partition: p.partition, date: p.run.PayDate, plans: plans, now: now})
 		if err != nil {
+			return false, err
+		}
+		if err := p.checkPage(ctx, query, version, plans, results); err != nil {
 			return false, err
 		}
 		for i := range results {
@@ -255,4 +258,33 @@ func (p *part) settleNext(ctx context.Context) (last bool, err error) {
 	b.Put(p.key.progress(), value)
 	b.SetReadVersion(version)
 	return progress.Done, l.db.Commit(ctx, p.partition, b)
+}
+
+// checkPage returns ErrConflict where a page is not what it would be now, so that it is read again.
+//
+// Totals are read of the months that had marks before. An earning that was recorded
+// for another month since is not in them, and one that came after it may be: a
+// reversal that was acknowledged before an earning would be left out, and the
+// earning paid (rule C3). So the marks have to be the same once the totals are read.
+func (p *part) checkPage(ctx context.Context, query markQuery, version uint64, plans []marked, results []planResult) error {
+	isOfOthers := func(r planResult) bool { return p.windows != "" && r.windows != "" && r.windows != p.windows }
+	if i := slices.IndexFunc(results, isOfOthers); i >= 0 {
+		now, err := p.programWindows(ctx, p.run.RunName)
+		if err != nil {
+			return err
+		}
+		p.windows = ""
+		if now == results[i].windows { // else they change again, or are not of one version of plansvc
+			p.windows = now
+		}
+		return store.ErrConflict
+	}
+	if version != 0 && p.Ledger.db.Version(p.partition) == version {
+		return nil // nothing was written
+	}
+	again, err := p.Ledger.nextMarked(ctx, p.partition, query)
+	if err == nil && !slices.EqualFunc(plans, again, marked.equal) {
+		err = store.ErrConflict
+	}
+	return err
 }

@@ -47,7 +47,7 @@ func must[T any](value T, err error) T {
 func newWorld(t tester, db store.DB, program string) *world {
 	return &world{
 		tester: t, db: db, ledger: ledger.New(db), program: program,
-		plans: &plans{terms: map[string]payout.Terms{}, errs: map[string]error{}, etag: "1"},
+		plans: &plans{terms: map[string]payout.Terms{}, errs: map[string]error{}, windows: "1"},
 		now:   time.Date(2026, time.July, 20, 12, 0, 0, 0, time.UTC), waited: new(atomic.Int64),
 	}
 }

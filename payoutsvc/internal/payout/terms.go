@@ -20,6 +20,8 @@ type Terms struct {
 	YearEnd   time.Time      // the end of its last day: the first moment that is outside
 	LateUntil time.Time      // the first moment at which its earnings are no longer recorded
 	Limits    []Limit        // oldest first
+	// Windows say for how long plans can be submitted again, and earnings recorded: words that are others where that is.
+	Windows string
 }
 
 // A Limit is the most that is paid for each earned month from one month on.

@@ -134,7 +134,10 @@ func (o *office) serve(t *testing.T, service *payoutrpc.Service) {
 func plansvc() *termstest.Plansvc {
 	p := &termstest.Plansvc{}
 	for _, name := range []string{"programs/azure", "programs/windows"} {
-		p.SetProgram(&planv1.Program{Name: name, TimeZone: "America/Los_Angeles", HasPlans: true, CreateTime: timestamppb.New(at("2025-06-01T00:00:00Z"))})
+		p.SetProgram(&planv1.Program{
+			Name: name, TimeZone: "America/Los_Angeles", HasPlans: true, CreateTime: timestamppb.New(at("2025-06-01T00:00:00Z")),
+			ResubmissionDays: new(int32(90)), LateEarningDays: new(int32(90)),
+		})
 	}
 	for _, plan := range []string{contoso, fabrikam, windows} {
 		p.SetPlan(approved(plan))
@@ -154,7 +157,7 @@ func approved(plan string) *planv1.PlanTerms {
 	program, _, _ := strings.Cut(id, ".")
 	return &planv1.PlanTerms{
 		Plan: plan, Program: "programs/" + program, State: planv1.Plan_APPROVED, CurrencyCode: "USD", TimeZone: "America/Los_Angeles",
-		StartDate: &date.Date{Year: 2025, Month: 7, Day: 1}, EndDate: &date.Date{Year: 2026, Month: 6, Day: 30}, LateEarningDays: 90,
+		StartDate: &date.Date{Year: 2025, Month: 7, Day: 1}, EndDate: &date.Date{Year: 2026, Month: 6, Day: 30}, LateEarningDays: 90, ResubmissionDays: 90,
 		FirstSubmitTime: timestamppb.New(at("2025-07-01T00:00:00Z")),
 		Limits:          []*planv1.Plan_Limit{{EffectiveMonth: "2025-07", Amount: usd(10_000)}},
 	}

@@ -106,8 +106,8 @@ func (b *bank) PlanTerms(ctx context.Context, plans []string) ([]ledger.PlanTerm
 	return answers, nil
 }
 
-// ProgramEtag is the same for all.
-func (b *bank) ProgramEtag(ctx context.Context, _ string) (string, error) { return "1", ctx.Err() }
+// ProgramWindows are the same for all.
+func (b *bank) ProgramWindows(ctx context.Context, _ string) (string, error) { return "1", ctx.Err() }
 
 // atWork returns how many programs ask for terms now.
 func (b *bank) atWork() int {

@@ -54,6 +54,7 @@ type yearKey struct {
 	zone        string
 	first, last [3]int32 // year, month and day
 	lateDays    int32
+	resubmitIn  int32 // days
 }
 
 // year returns what of a plan's terms follows from its program year, which is worked out once: many plans share one.
@@ -62,7 +63,7 @@ func (c *Client) year(wire *planv1.PlanTerms, zone *time.Location) (payout.Terms
 	key := yearKey{
 		zone:  wire.GetTimeZone(),
 		first: [3]int32{start.GetYear(), start.GetMonth(), start.GetDay()}, last: [3]int32{end.GetYear(), end.GetMonth(), end.GetDay()},
-		lateDays: wire.GetLateEarningDays(),
+		lateDays: wire.GetLateEarningDays(), resubmitIn: wire.GetResubmissionDays(),
 	}
 	if terms, ok := c.years.Get(key); ok {
 		return terms, nil
@@ -71,7 +72,7 @@ func (c *Client) year(wire *planv1.PlanTerms, zone *time.Location) (payout.Terms
 	if first.IsZero() || last.Before(first) {
 		return payout.Terms{}, fmt.Errorf("its program year has no days")
 	}
-	terms := payout.Terms{Zone: zone}
+	terms := payout.Terms{Zone: zone, Windows: windows(key.resubmitIn, key.lateDays)}
 	terms.YearTerms(first, last, int(key.lateDays))
 	c.years.Add(key, terms)
 	return terms, nil

@@ -30,7 +30,7 @@ func TestPlanTerms_ReadsAll(t *testing.T) {
 	lapsed.Lapsed = true
 	d.plansvc.SetPlan(lapsed)
 	year := payout.Terms{
-		Program: "programs/azure", Zone: losAngeles,
+		Program: "programs/azure", Zone: losAngeles, Windows: "0/90",
 		YearStart: time.Date(2025, time.July, 1, 0, 0, 0, 0, losAngeles),
 		YearEnd:   time.Date(2026, time.July, 1, 0, 0, 0, 0, losAngeles),
 		LateUntil: time.Date(2026, time.September, 29, 0, 0, 0, 0, losAngeles),

@@ -2,6 +2,7 @@ package terms
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/incentives-dev/incentives/internal/fault"
@@ -30,10 +31,18 @@ func (c *Client) Program(ctx context.Context, name string) (Program, error) {
 	return program, nil
 }
 
-// ProgramEtag returns a program's etag, another one after each change of it. It fails as Program does.
-func (c *Client) ProgramEtag(ctx context.Context, name string) (string, error) {
+// ProgramWindows returns a program's windows, as [payout.Terms] have them. It fails as Program does.
+func (c *Client) ProgramWindows(ctx context.Context, name string) (string, error) {
 	wire, err := c.getProgram(ctx, name)
-	return wire.GetEtag(), err
+	if err != nil {
+		return "", err
+	}
+	return windows(wire.GetResubmissionDays(), wire.GetLateEarningDays()), nil
+}
+
+// windows are days after a program year's last one.
+func windows(resubmission, lateEarning int32) string {
+	return fmt.Sprintf("%d/%d", resubmission, lateEarning)
 }
 
 func (c *Client) getProgram(ctx context.Context, name string) (*planv1.Program, error) {

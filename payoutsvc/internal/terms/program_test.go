@@ -41,16 +41,25 @@ func TestProgram(t *testing.T) {
 	}
 }
 
-func TestProgramEtag(t *testing.T) {
+// The windows of a program are those of its plans' terms, and others where one of them is.
+func TestProgramWindows(t *testing.T) {
 	d := newDesk(t)
-	azure := program("programs/azure", "Mars/Olympus")
-	azure.Etag = "7-x"
-	d.plansvc.SetProgram(azure)
-	if got, err := d.ProgramEtag(t.Context(), "programs/azure"); got != "7-x" || err != nil {
-		t.Errorf("etag %q, %v, want 7-x", got, err)
+	seen := map[string]bool{}
+	for _, days := range [][2]int32{{90, 90}, {90, 120}, {120, 90}} {
+		azure, plan := program("programs/azure", "Mars/Olympus"), approved(planA)
+		azure.ResubmissionDays, azure.LateEarningDays = &days[0], &days[1]
+		plan.ResubmissionDays, plan.LateEarningDays = days[0], days[1]
+		d.plansvc.SetProgram(azure)
+		d.plansvc.SetPlan(plan)
+		got, err := d.ProgramWindows(t.Context(), "programs/azure")
+		answers, termsErr := d.PlanTerms(t.Context(), []string{planA})
+		if err != nil || termsErr != nil || got == "" || seen[got] || answers[0].Terms.Windows != got {
+			t.Errorf("%v: windows %q, %v; of a plan %q, %v; want the same, and others than before", days, got, err, answers[0].Terms.Windows, termsErr)
+		}
+		seen[got] = true
 	}
-	if got, err := d.ProgramEtag(t.Context(), "programs/none"); got != "" || fault.ReasonOf(err) != "PROGRAM_NOT_FOUND" {
-		t.Errorf("etag %q, %v, want PROGRAM_NOT_FOUND", got, err)
+	if got, err := d.ProgramWindows(t.Context(), "programs/none"); got != "" || fault.ReasonOf(err) != "PROGRAM_NOT_FOUND" {
+		t.Errorf("windows %q, %v, want PROGRAM_NOT_FOUND", got, err)
 	}
 }
 

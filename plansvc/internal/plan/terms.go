@@ -7,16 +7,17 @@ import (
 
 // Terms are what recording and paying a plan's earnings depend on.
 type Terms struct {
-	Plan            Name
-	State           State
-	CurrencyCode    string
-	TimeZone        string // IANA
-	StartDate       Date   // the program year's first day
-	EndDate         Date   // the program year's last day
-	LateEarningDays int
-	FirstSubmitTime time.Time // zero where it never was
-	Limits          []Limit
-	Lapsed          bool // it is not approved, and can't be any more: see [Standing.lapsed]
+	Plan             Name
+	State            State
+	CurrencyCode     string
+	TimeZone         string // IANA
+	StartDate        Date   // the program year's first day
+	EndDate          Date   // the program year's last day
+	LateEarningDays  int
+	ResubmissionDays int
+	FirstSubmitTime  time.Time // zero where it never was
+	Limits           []Limit
+	Lapsed           bool // it is not approved, and can't be any more: see [Standing.lapsed]
 }
 
 // A Standing is what of a plan its terms are made of: little, so that those of many plans are read fast.
@@ -48,7 +49,8 @@ func (s *Standing) TermsIn(program *Program, now time.Time) (Terms, error) {
 	return Terms{
 		Plan: s.Name, State: s.State, CurrencyCode: s.CurrencyCode, TimeZone: program.TimeZone,
 		StartDate: year.StartDate, EndDate: year.EndDate, LateEarningDays: *program.withDefaults().LateEarningDays,
-		FirstSubmitTime: s.FirstSubmitTime, Limits: s.Limits, Lapsed: lapsed,
+		ResubmissionDays: *program.withDefaults().ResubmissionDays,
+		FirstSubmitTime:  s.FirstSubmitTime, Limits: s.Limits, Lapsed: lapsed,
 	}, nil
 }
 

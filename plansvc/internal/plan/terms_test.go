@@ -15,7 +15,7 @@ func TestTermsIn(t *testing.T) {
 	must(t, err)
 	want := plan.Terms{
 		Plan: name, State: plan.Approved, CurrencyCode: "USD", TimeZone: losAngeles,
-		StartDate: date(t, "2025-07-01"), EndDate: date(t, "2026-06-30"), LateEarningDays: 30, FirstSubmitTime: at(t, aSummerDay),
+		StartDate: date(t, "2025-07-01"), EndDate: date(t, "2026-06-30"), LateEarningDays: 30, ResubmissionDays: 90, FirstSubmitTime: at(t, aSummerDay),
 		Limits: []plan.Limit{{EffectiveMonth: month(t, "2025-07"), Amount: usd(10000)}},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

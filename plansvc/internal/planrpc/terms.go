@@ -60,6 +60,6 @@ func wireTerms(t plan.Terms) *planv1.PlanTerms {
 	return &planv1.PlanTerms{
 		Plan: t.Plan.String(), Program: "programs/" + t.Plan.Program, State: wireState(t.State), CurrencyCode: t.CurrencyCode, TimeZone: t.TimeZone,
 		StartDate: wireDay(t.StartDate), EndDate: wireDay(t.EndDate), LateEarningDays: int32(t.LateEarningDays),
-		FirstSubmitTime: rpc.WireTime(t.FirstSubmitTime), Limits: list(t.Limits, wireLimit), Lapsed: t.Lapsed,
+		FirstSubmitTime: rpc.WireTime(t.FirstSubmitTime), Limits: list(t.Limits, wireLimit), Lapsed: t.Lapsed, ResubmissionDays: int32(t.ResubmissionDays),
 	}
 }

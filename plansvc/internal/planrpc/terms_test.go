@@ -27,7 +27,7 @@ func TestBatchGetPlanTerms(t *testing.T) {
 	terms := func(name string, state planv1.Plan_State) *planv1.PlanTerms {
 		return &planv1.PlanTerms{
 			Plan: name, Program: program, State: state, CurrencyCode: "USD", TimeZone: "America/Los_Angeles",
-			StartDate: day(2025, 7, 1), EndDate: day(2026, 6, 30), LateEarningDays: 90,
+			StartDate: day(2025, 7, 1), EndDate: day(2026, 6, 30), LateEarningDays: 90, ResubmissionDays: 90,
 		}
 	}
 	approved := terms(coop, planv1.Plan_APPROVED)

@@ -52,9 +52,11 @@ type PlanTerms struct {
 	// Whether the plan is not approved and can't be any more, unless its program
 	// gives it more time: it is EDITING, ACTION_REQUIRED or REJECTED, and the last
 	// day to submit it is over (rules L5, L6) since more than a day.
-	Lapsed        bool `protobuf:"varint,11,opt,name=lapsed,proto3" json:"lapsed,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Lapsed bool `protobuf:"varint,11,opt,name=lapsed,proto3" json:"lapsed,omitempty"`
+	// For how many days after end_date the plan can be submitted again (rule L6).
+	ResubmissionDays int32 `protobuf:"varint,12,opt,name=resubmission_days,json=resubmissionDays,proto3" json:"resubmission_days,omitempty"`
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
 }
 
 func (x *PlanTerms) Reset() {
@@ -164,11 +166,18 @@ func (x *PlanTerms) GetLapsed() bool {
 	return false
 }
 
+func (x *PlanTerms) GetResubmissionDays() int32 {
+	if x != nil {
+		return x.ResubmissionDays
+	}
+	return 0
+}
+
 var File_incentives_plan_v1_plan_terms_proto protoreflect.FileDescriptor
 
 const file_incentives_plan_v1_plan_terms_proto_rawDesc = "" +
 	"\n" +
-	"#incentives/plan/v1/plan_terms.proto\x12\x12incentives.plan.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16google/type/date.proto\x1a\x1dincentives/plan/v1/plan.proto\"\xca\x04\n" +
+	"#incentives/plan/v1/plan_terms.proto\x12\x12incentives.plan.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16google/type/date.proto\x1a\x1dincentives/plan/v1/plan.proto\"\xfd\x04\n" +
 	"\tPlanTerms\x120\n" +
 	"\x04plan\x18\x01 \x01(\tB\x1c\xe2A\x01\x03\xfaA\x15\n" +
 	"\x13incentives.dev/PlanR\x04plan\x129\n" +
@@ -184,7 +193,8 @@ const file_incentives_plan_v1_plan_terms_proto_rawDesc = "" +
 	"\x11first_submit_time\x18\t \x01(\v2\x1a.google.protobuf.TimestampB\x04\xe2A\x01\x03R\x0ffirstSubmitTime\x12<\n" +
 	"\x06limits\x18\n" +
 	" \x03(\v2\x1e.incentives.plan.v1.Plan.LimitB\x04\xe2A\x01\x03R\x06limits\x12\x1c\n" +
-	"\x06lapsed\x18\v \x01(\bB\x04\xe2A\x01\x03R\x06lapsedBFZDgithub.com/incentives-dev/incentives/proto/incentives/plan/v1;planv1b\x06proto3"
+	"\x06lapsed\x18\v \x01(\bB\x04\xe2A\x01\x03R\x06lapsed\x121\n" +
+	"\x11resubmission_days\x18\f \x01(\x05B\x04\xe2A\x01\x03R\x10resubmissionDaysBFZDgithub.com/incentives-dev/incentives/proto/incentives/plan/v1;planv1b\x06proto3"
 
 var (
 	file_incentives_plan_v1_plan_terms_proto_rawDescOnce sync.Once
