@@ -35,7 +35,7 @@ april.csv:7: there is no plan partners/nobody/plans/azure.coop.fy26 (PLAN_NOT_FO
 april.csv:8: id: the earning's id has to be 1 to 128 printable ASCII characters without "/" and space (ID_MALFORMED); amount: is zero: an earning adds or, below zero, reverses (AMOUNT_ZERO)
 april.csv:9: earn_time: "2026-04-30" is not a time with its zone, such as 2026-04-30T17:00:00-07:00 (TIME_MALFORMED)
 april.csv:10: has 3 values, and the header 6 columns (LINE_MALFORMED)
-april.csv:11: the id "inv-1" is recorded with other content: USD 1234.50 earned at 2026-05-01T00:00:00Z (EARNING_ID_REUSED)
+april.csv:11: the id "inv-1" is recorded with other content (EARNING_ID_REUSED)
 The rejected lines are in april.csv.rejected: mend them there, and import that file.
 `
 

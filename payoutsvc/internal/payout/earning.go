@@ -82,14 +82,12 @@ func (t Terms) Record(e Earning, stored *Earning, now time.Time) (recorded Earni
 	return e, false, nil
 }
 
-// sameAs is rule E1: an id stands for one content, for ever.
+// sameAs is rule E1: an id stands for one content, for ever. Which one it does not tell: who records earnings may not read them.
 func (e Earning) sameAs(stored Earning) error {
 	if e.Amount.Equal(stored.Amount) && e.EarnTime.Equal(stored.EarnTime) && e.Description == stored.Description {
 		return nil
 	}
-	return fault.New(fault.Exists, "EARNING_ID_REUSED",
-		"the id %q is recorded with other content: %s earned at %s", e.ID, stored.Amount, stored.EarnTime.UTC().Format(time.RFC3339Nano)).
-		With("earning", e.ID)
+	return fault.New(fault.Exists, "EARNING_ID_REUSED", "the id %q is recorded with other content", e.ID).With("earning", e.ID)
 }
 
 // inWindow is rule E6.

@@ -166,6 +166,9 @@ func TestE1_Again(t *testing.T) {
 			if fault.ReasonOf(err) != test.want {
 				t.Fatalf("got %v, want reason %q", err, test.want)
 			}
+			if want := `the id "a" is recorded with other content`; err != nil && err.Error() != want {
+				t.Errorf("it says %q, want %q: who records may not read", err, want)
+			}
 			if diff := cmp.Diff(stored, got); diff != "" {
 				t.Errorf("the first one does not stand (-want +got):\n%s", diff)
 			}
