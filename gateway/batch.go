@@ -29,13 +29,16 @@ type batch interface {
 // unread are the earnings of a batch that can't be read, by their places, and why.
 type unread map[int]error
 
+// mostUnread is how many earnings of a batch may be left to the service: above what it takes in one, so that it would refuse them all.
+const mostUnread = 10_000
+
 // decodeBatch is decode, but for the earnings of a batch that hold what they
 // cannot: these it leaves to the service with their names alone, and returns.
 func decodeBatch(v *fault.Violations, data []byte, message protoreflect.Message) unread {
 	_, isBatch := message.Interface().(batch)
 	e := explainer{most: maxViolations}
 	if isBatch {
-		e.most = len(data) // all, in one go
+		e.most = fault.MostViolations // as many as can be, in one go
 	}
 	bad := unread{}
 	for {
@@ -45,7 +48,7 @@ func decodeBatch(v *fault.Violations, data []byte, message protoreflect.Message)
 		switch {
 		case found.Err() == nil:
 			return bad
-		case !isBatch || !more:
+		case !isBatch || !more || len(bad) > mostUnread:
 			all := found.List()
 			for _, violation := range all[:min(len(all), maxViolations)] {
 				v.Add(violation.Path, violation.Reason, "%s", violation.Message)

@@ -39,6 +39,17 @@ func TestViolations(t *testing.T) {
 	}
 }
 
+// A request of some megabytes can be wrong in a million places, and must not fill memory with them.
+func TestViolationsAreBounded(t *testing.T) {
+	var v fault.Violations
+	for i := range 2 * fault.MostViolations {
+		v.At("paths", i).Add("", "FIELD_UNKNOWN", "is not a field")
+	}
+	if n := len(v.List()); n != fault.MostViolations || v.List()[n-1].Path != fmt.Sprintf("paths[%d]", n-1) {
+		t.Errorf("%d violations are kept, want the first %d", n, fault.MostViolations)
+	}
+}
+
 func TestKindAndReasonThroughWrapping(t *testing.T) {
 	err := fmt.Errorf("outer: %w", fault.New(fault.State, "PLAN_NOT_EDITING", "the plan is %s", "APPROVED").With("state", "APPROVED"))
 	if got := fault.KindOf(err); got != fault.State {

@@ -20,8 +20,13 @@ type Violation struct {
 // Error with one violation carries that one's reason.
 const InvalidFields = "INVALID_FIELDS"
 
+// MostViolations is how many violations of a request are collected: more than
+// the largest submission can have (rule L7), and few enough that what a request
+// with a mistake in every other byte costs does not matter.
+const MostViolations = 10_000
+
 // Violations collects what is wrong with a request, so that the answer can
-// list all of it at once. The zero value is ready for use.
+// list all of it at once: the first MostViolations. The zero value is ready for use.
 type Violations struct {
 	prefix string
 	list   *[]Violation
@@ -31,6 +36,9 @@ type Violations struct {
 func (v *Violations) Add(path, reason, format string, args ...any) {
 	if v.list == nil {
 		v.list = new([]Violation)
+	}
+	if len(*v.list) >= MostViolations {
+		return
 	}
 	*v.list = append(*v.list, Violation{Path: join(v.prefix, path), Reason: reason, Message: fmt.Sprintf(format, args...)})
 }

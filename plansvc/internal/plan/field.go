@@ -22,8 +22,8 @@ const (
 	maxURI                 = 2000
 )
 
-// maxRegions is the most region codes or markets of one list.
-const maxRegions = 300
+// MaxRegions is the most region codes or markets of one list.
+const MaxRegions = 300
 
 // check records what is wrong with each field of a plan by itself. Rule L7, saving.
 func (c Content) check(v *fault.Violations) {
@@ -112,7 +112,7 @@ func checkEach(v *fault.Violations, path string, values []string, one check) {
 }
 
 func checkRegions(v *fault.Violations, path string, codes []string) {
-	if checkCount(v, path, len(codes), maxRegions) {
+	if checkCount(v, path, len(codes), MaxRegions) {
 		checkEach(v, path, codes, checkRegion)
 	}
 }

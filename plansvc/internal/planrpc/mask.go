@@ -32,6 +32,9 @@ func changed[M proto.Message](v *fault.Violations, mask *fieldmaskpb.FieldMask, 
 	return given, set
 }
 
+// maxPaths is how many paths a mask may have: above the fields of any resource, and of what is below them.
+const maxPaths = 100
+
 func inMask(v *fault.Violations, mask *fieldmaskpb.FieldMask, resource proto.Message) map[string]bool {
 	message := resource.ProtoReflect()
 	fields := message.Descriptor().Fields()
@@ -44,6 +47,10 @@ func inMask(v *fault.Violations, mask *fieldmaskpb.FieldMask, resource proto.Mes
 				set[string(field.Name())] = true
 			}
 		}
+		return set
+	}
+	if len(paths) > maxPaths {
+		v.Add("update_mask", "TOO_MANY", "has %d paths, and can have %d", len(paths), maxPaths)
 		return set
 	}
 	for _, path := range paths {

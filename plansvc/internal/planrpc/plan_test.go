@@ -1,8 +1,10 @@
 package planrpc_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"google.golang.org/genproto/googleapis/type/money"
 	"google.golang.org/grpc/codes"
@@ -282,4 +284,23 @@ func TestL9_IdentityIsFixed(t *testing.T) {
 	refused(t, "another market and currency after a submission", update(&planv1.Plan{Market: "JP", CurrencyCode: "JPY"}), as{codes.InvalidArgument, "INVALID_FIELDS"},
 		"plan.market FIELD_IMMUTABLE", "plan.currency_code FIELD_IMMUTABLE")
 	must(t, update(&planv1.Plan{Market: "US", CurrencyCode: "USD", Description: "New"}))
+}
+
+// What is long is refused as fast as what is short: the time to look for a country by its name grows with the square of the text.
+func TestLongCountries(t *testing.T) {
+	w := newWorld(t)
+	w.drafted(t)
+	long, began := strings.Repeat("x", 200_000), time.Now()
+	many := slices.Repeat([]string{"zz"}, 301)
+	_, err := w.UpdatePlan(t.Context(), &planv1.UpdatePlanRequest{Plan: &planv1.Plan{Name: coop, Market: long}})
+	refused(t, "a market", err, as{codes.InvalidArgument, "COUNTRY_UNKNOWN"}, "plan.market")
+	_, err = w.UpdateActivity(t.Context(), &planv1.UpdateActivityRequest{Activity: &planv1.Activity{Name: webinar, RegionCodes: []string{long}}})
+	refused(t, "a region", err, as{codes.InvalidArgument, "COUNTRY_UNKNOWN"}, "activity.region_codes[0]")
+	_, err = w.UpdateActivity(t.Context(), &planv1.UpdateActivityRequest{Activity: &planv1.Activity{Name: webinar, RegionCodes: many}})
+	refused(t, "too many regions", err, as{codes.InvalidArgument, "TOO_MANY"}, "activity.region_codes")
+	_, err = w.UpdateProgram(t.Context(), &planv1.UpdateProgramRequest{Program: &planv1.Program{Name: program, Markets: many}})
+	refused(t, "too many markets", err, as{codes.InvalidArgument, "TOO_MANY"}, "program.markets")
+	if took := time.Since(began); took > 5*time.Second { // some milliseconds
+		t.Errorf("it took %s", took)
+	}
 }

@@ -58,6 +58,7 @@ func TestUpdateMask_Refused(t *testing.T) {
 		} {
 			refused(t, method+" of "+test.path, w.update(t, method, test.path), as{codes.InvalidArgument, test.reason}, "update_mask")
 		}
+		refused(t, method+" of a hundred and one", w.update(t, method, slices.Repeat([]string{"nope"}, 101)...), as{codes.InvalidArgument, "TOO_MANY"}, "update_mask")
 		refused(t, method+" of * and another", w.update(t, method, "*", "nope"), as{codes.InvalidArgument, "INVALID_FIELDS"},
 			"update_mask FIELD_UNKNOWN", "update_mask FIELD_UNKNOWN")
 	}
