@@ -2,7 +2,9 @@ package listing
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 	"time"
@@ -34,6 +36,8 @@ type Filter struct {
 const (
 	maxFilterLength = 2000 // bytes
 	maxFilterNodes  = 200  // of its expression
+	maxFilterDepth  = 20   // of its parentheses
+	longestReason   = 300  // characters of why it is malformed
 )
 
 // ParseFilter reads an AIP-160 filter, such as state="SUBMITTED" AND
@@ -43,7 +47,7 @@ const (
 func ParseFilter(v *fault.Violations, filter string, schema Schema) Filter {
 	parsed, err := parse(filter, schema)
 	if err != nil {
-		v.Add("filter", "FILTER_INVALID", "%s; the fields are %s", strings.TrimSpace(err.Error()), schema)
+		v.Add("filter", "FILTER_INVALID", "%.*s; the fields are %s", longestReason, reason(err), schema)
 		return Filter{}
 	}
 	return parsed
@@ -55,6 +59,9 @@ func parse(filter string, schema Schema) (Filter, error) {
 	}
 	if len(filter) > maxFilterLength {
 		return Filter{}, fmt.Errorf("is longer than %d bytes", maxFilterLength)
+	}
+	if depth(filter) > maxFilterDepth {
+		return Filter{}, fmt.Errorf("has more than %d parentheses within each other", maxFilterDepth)
 	}
 	declarations, err := schema.declarations()
 	if err != nil {
@@ -70,6 +77,53 @@ func parse(filter string, schema Schema) (Filter, error) {
 		return Filter{}, err
 	}
 	return Filter{match: match, equals: c.equals}, nil
+}
+
+// depth is how many parentheses stand within each other: for each of them the parser calls itself, and wraps its error.
+func depth(filter string) (most int) {
+	var lexer filtering.Lexer
+	lexer.Init(filter)
+	for open := 0; ; {
+		token, err := lexer.Lex()
+		switch {
+		case err != nil: // at the end, or where the parser ends, too
+			return most
+		case token.Type == filtering.TokenTypeLeftParen:
+			open++
+			most = max(most, open)
+		case token.Type == filtering.TokenTypeRightParen:
+			open--
+		}
+	}
+}
+
+// reason is why a filter is refused: the innermost error, and where it is. The parser's text has the whole filter once for each error
+// around that one, of which there are some for every parenthesis.
+func reason(err error) string {
+	var text, place string
+	for ; err != nil; err = errors.Unwrap(err) {
+		at, ok := err.(positioned)
+		switch {
+		case ok:
+			text, place = at.Message(), fmt.Sprintf("line %d, column %d: ", at.Position().Line, at.Position().Column)
+		case errors.Is(err, io.EOF):
+			text = "unexpected end"
+		default:
+			text = err.Error()
+		}
+	}
+	for _, prefix := range []string{"check call expr: ", "check select expr: "} { // once for each call around it
+		if last := strings.LastIndex(text, prefix); last >= 0 {
+			text = text[last+len(prefix):]
+		}
+	}
+	return place + text
+}
+
+// positioned is what the parser's errors are, each around the next.
+type positioned interface {
+	Message() string
+	Position() filtering.Position
 }
 
 // Match tells whether an entry with these values is kept.

@@ -72,6 +72,34 @@ func TestFilterRefused(t *testing.T) {
 	}
 }
 
+// A reason says what is wrong, and where, in a few words, however the filter is nested: the parser's own took megabytes.
+func TestFilterReasons(t *testing.T) {
+	const fields = "; the fields are create_time, market, state, submit_time"
+	nested := func(n int, inner string) string { return strings.Repeat("(", n) + inner + strings.Repeat(")", n) }
+	for _, test := range []struct{ filter, want string }{
+		{`state=(`, "line 1, column 8: unexpected end"},
+		{`state="`, "line 1, column 7: unterminated string"},
+		{"state=\"A\"\n)", "line 2, column 1: unexpected token )"},
+		{`market="A" AND nope="x" AND market="A"`, "undeclared identifier 'nope'"},
+		{nested(20, "nope"), "undeclared identifier 'nope'"},
+		{nested(21, `market="A"`), "has more than 20 parentheses within each other"},
+		{strings.Repeat("(", 2000), "has more than 20 parentheses within each other"},
+		{strings.Repeat("f(", 1000), "has more than 20 parentheses within each other"},
+		{strings.Repeat("x", 2000), "undeclared identifier '" + strings.Repeat("x", 277)},
+	} {
+		var v fault.Violations
+		listing.ParseFilter(&v, test.filter, schema)
+		if list := v.List(); len(list) != 1 || list[0].Message != test.want+fields {
+			t.Errorf("%.60s: %q\nwant %q", test.filter, list, test.want+fields)
+		}
+	}
+	var v fault.Violations
+	listing.ParseFilter(&v, nested(20, `market="(((((((((((((((((((((((("`), schema)
+	if err := v.Err(); err != nil {
+		t.Errorf("twenty parentheses: %v", err)
+	}
+}
+
 func TestFilterEquals(t *testing.T) {
 	for _, test := range []struct {
 		filter, want string
