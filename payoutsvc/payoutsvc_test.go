@@ -177,8 +177,8 @@ func TestRun_CannotStart(t *testing.T) {
 			"the store is held by another", free, "pebble:" + held,
 			"payoutsvc: store folder " + held + ": the store is in use by this process already", store.ErrInUse,
 		},
-		{"no store", free, "", `payoutsvc: store "" is no URL of a store`, nil},
-		{"an unknown store", free, "postgres://localhost", `payoutsvc: store "postgres://localhost" has the unknown scheme "postgres"`, nil},
+		{"no store", free, "", `payoutsvc: the store's URL is none`, nil},
+		{"an unknown store", free, "postgres://localhost", `payoutsvc: the store's URL has the unknown scheme "postgres"`, nil},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			err := payoutsvc.Run(bounded(t), payoutsvc.Config{

@@ -65,7 +65,9 @@ func checkIssuer(address string) error {
 	u, err := url.Parse(address)
 	switch {
 	case err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http":
-		return fmt.Errorf("%q is not the URL of an issuer, such as https://login.example.com", address)
+		return errors.New("it is not the URL of an issuer, such as https://login.example.com") // nor is it named: a password may be in it
+	case u.User != nil:
+		return fmt.Errorf("the URL of an issuer has no user and no password, and that of %q has", u.Host)
 	case u.Scheme == "http" && !OnLoopback(net.JoinHostPort(u.Hostname(), "0")):
 		return fmt.Errorf("%q is not on loopback, and has to begin with https", address)
 	}

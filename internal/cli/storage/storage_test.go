@@ -83,8 +83,8 @@ func TestCopyRefuses(t *testing.T) {
 	}{
 		{"one store", "plansvc", from, from, "incentives: --from and --to are the same store\n"},
 		{"another service", "gateway", from, other, "incentives: --service must be one of \"plansvc\",\"payoutsvc\" but got \"gateway\"\nRun \"incentives store copy --help\" to see how it is used.\n"},
-		{"no URL", "plansvc", "x", other, "incentives: --from: store \"x\" is no URL of a store"},
-		{"a URL of nothing known", "plansvc", from, "mysql://localhost", "incentives: --to: store \"mysql://localhost\" has the unknown scheme"},
+		{"no URL", "plansvc", "x", other, "incentives: --from: the store's URL is none"},
+		{"a URL of nothing known", "plansvc", from, "mysql://localhost", "incentives: --to: the store's URL has the unknown scheme"},
 		{"a store with something else", "plansvc", from, other, "incentives: the store to copy to is neither empty nor a copy: partition 1 differs in plans \"3\", which is in the copy alone\n"},
 		{"a folder that is empty", "payoutsvc", "pebble:" + t.TempDir(), "pebble:" + t.TempDir(), ": there is no store\n"},
 		{"a Redis that is empty", "payoutsvc", alive.URL(), other, ": there is no store\n"},

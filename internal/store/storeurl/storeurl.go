@@ -9,6 +9,7 @@ package storeurl
 import (
 	"fmt"
 	"log/slog"
+	"regexp"
 	"strings"
 
 	"github.com/incentives-dev/incentives/internal/store"
@@ -18,6 +19,9 @@ import (
 
 // schemes are the known ones, for the message that lists them.
 const schemes = "pebble:PATH, redis://HOST, redis+sentinel://HOST,HOST/MASTER, redis+cluster://HOST,HOST (rediss for TLS)"
+
+// isScheme is what a scheme looks like (RFC 3986). What else stands before a colon may be a part of a password.
+var isScheme = regexp.MustCompile(`^[a-zA-Z][a-zA-Z0-9+.-]*$`)
 
 // Options say how to open a store.
 type Options struct {
@@ -31,13 +35,13 @@ type Options struct {
 	Log *slog.Logger
 }
 
-// Open opens the store that url names. The caller closes it. An error is one line that names the URL, or the place in
-// it, and the cause: a scheme that is not known, or what the engine says, such as store.ErrInUse.
+// Open opens the store that url names. The caller closes it. An error is one line that names the scheme, or the place in
+// the URL, and the cause: a scheme that is not known, or what the engine says, such as store.ErrInUse. It names no password.
 func Open(url string, o Options) (store.DB, error) {
 	scheme, rest, found := strings.Cut(url, ":")
 	switch {
-	case !found || rest == "":
-		return nil, fmt.Errorf("store %q is no URL of a store; known are: %s", url, schemes)
+	case !found || rest == "" || !isScheme.MatchString(scheme):
+		return nil, fmt.Errorf("the store's URL is none; known are: %s", schemes)
 	case scheme == "pebble":
 		// A URL without a host may begin with two more slashes, and means the same folder.
 		db, err := pebblestore.Open(strings.TrimPrefix(rest, "//"), pebblestore.Options{
@@ -54,7 +58,7 @@ func Open(url string, o Options) (store.DB, error) {
 		}
 		return db, nil
 	}
-	return nil, fmt.Errorf("store %q has the unknown scheme %q; known are: %s", url, scheme, schemes)
+	return nil, fmt.Errorf("the store's URL has the unknown scheme %.20q; known are: %s", scheme, schemes)
 }
 
 // Partitions is how many partitions the store of a URL has to have, as the URL says; 0 where it does not.

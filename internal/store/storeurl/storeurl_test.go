@@ -45,9 +45,14 @@ func TestOpenRefuses(t *testing.T) {
 		name, url, want string
 	}{
 		{"an unknown scheme", "mysql://localhost/incentives", `unknown scheme "mysql"; known are: pebble:PATH`},
-		{"a bare path", "./incentives-data", "is no URL of a store; known are: pebble:PATH"},
-		{"no path", "pebble:", "is no URL of a store"},
-		{"nothing", "", "is no URL of a store"},
+		{"a bare path", "./incentives-data", "the store's URL is none; known are: pebble:PATH"},
+		{"a scheme that is misspelt, with a password", "redsi://user:geheim@localhost", `unknown scheme "redsi"; known are: pebble:PATH`},
+		{"a password without a scheme", "geheim@localhost", "the store's URL is none"},
+		{"a password without a scheme, and a port", "geheim@localhost:6379", "the store's URL is none"},
+		{"a password before the scheme", "user geheim:redis://localhost", "the store's URL is none"},
+		{"a password and no host", "redis://user:geheim@", "names no host"},
+		{"no path", "pebble:", "the store's URL is none"},
+		{"nothing", "", "the store's URL is none"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			db, err := storeurl.Open(test.url, storeurl.Options{})
@@ -57,8 +62,8 @@ func TestOpenRefuses(t *testing.T) {
 			if db != nil {
 				t.Errorf("Open(%q) returned a store with its error", test.url)
 			}
-			if got := err.Error(); !strings.Contains(got, test.want) || strings.Contains(got, "\n") {
-				t.Errorf("Open(%q) = %q, want one line with %q", test.url, got, test.want)
+			if got := err.Error(); !strings.Contains(got, test.want) || strings.Contains(got, "\n") || strings.Contains(got, "geheim") {
+				t.Errorf("Open(%q) = %q, want one line with %q, and no password", test.url, got, test.want)
 			}
 		})
 	}
