@@ -8,6 +8,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
@@ -87,6 +88,7 @@ func TestToken(t *testing.T) {
 	}
 	s.wantKnown(t, "for several audiences", p.Token(t, now, authtest.Claims{"aud": []string{"other", "incentives"}}))
 	s.wantKnown(t, "expired within what clocks may differ by", p.Token(t, now, authtest.Claims{"exp": now.Add(-20 * time.Second).Unix()}))
+	s.wantKnown(t, "begun within what clocks may differ by", p.Token(t, now, authtest.Claims{"nbf": now.Add(20 * time.Second).Unix()}))
 	if who, err := s.identify(with("Bearer between-us"), true); err != nil || !slices.Equal(who.Roles, []authv1.Role{authv1.Role_AUDITOR}) {
 		t.Errorf("another part of the process is %+v, %v", who, err)
 	}
@@ -117,10 +119,14 @@ func TestBadTokens(t *testing.T) {
 	causes := map[string]string{
 		"expired": "TOKEN_EXPIRED", "of another audience": "TOKEN_OF_OTHER_AUDIENCE", "of another issuer, by its name": "TOKEN_OF_OTHER_ISSUER",
 		"of another issuer, in this name": "TOKEN_INVALID", "changed after it was signed": "TOKEN_FORGED", "unsigned": "TOKEN_INVALID",
+		"not valid for four minutes": "TOKEN_INVALID",
 	}
 	for what, token := range map[string]string{
 		"expired":                            p.Token(t, now, authtest.Claims{"exp": now.Add(-time.Minute).Unix()}),
 		"not valid yet":                      p.Token(t, now, authtest.Claims{"nbf": now.Add(time.Hour).Unix()}),
+		"not valid for four minutes":         p.Token(t, now, authtest.Claims{"nbf": now.Add(4 * time.Minute).Unix()}),
+		"not valid yet, in a text":           p.Token(t, now, authtest.Claims{"nbf": fmt.Sprint(now.Add(4 * time.Minute).Unix())}),
+		"not valid for ever":                 p.Token(t, now, authtest.Claims{"nbf": 1e300}),
 		"of another audience":                p.Token(t, now, authtest.Claims{"aud": "payroll"}),
 		"of no audience":                     p.Token(t, now, authtest.Claims{"aud": nil}),
 		"of another issuer, by its name":     p.Token(t, now, authtest.Claims{"iss": stranger.URL}),
