@@ -99,8 +99,13 @@ func OnLoopback(address string) bool {
 		return false
 	}
 	ip, err := netip.ParseAddr(host)
-	return host == "localhost" || err == nil && ip.IsLoopback()
+	return bare(host) == localhost || err == nil && ip.IsLoopback()
 }
+
+const localhost = "localhost"
+
+// bare is a name as it is compared: names are the same in capitals, and with a dot at their end.
+func bare(name string) string { return strings.ToLower(strings.TrimSuffix(name, ".")) }
 
 // Exposed tells whether what listens on an address can be reached from other machines. Nothing can listen on what is no address.
 func Exposed(address string) bool {

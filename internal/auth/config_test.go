@@ -25,3 +25,15 @@ func TestIssuerHasNoPassword(t *testing.T) {
 		}
 	}
 }
+
+func TestOnLoopback(t *testing.T) {
+	for address, want := range map[string]bool{
+		"127.0.0.1:9001": true, "[::1]:9001": true, "localhost:9001": true, "LOCALHOST:9001": true, "localhost.:9001": true,
+		"app.localhost:9001": false, // which a resolver may look up anywhere
+		"localhost..:9001":   false, "localhost.example:9001": false, "0.0.0.0:9001": false, ":9001": false, "localhost": false,
+	} {
+		if got := OnLoopback(address); got != want {
+			t.Errorf("%s: %t, want %t", address, got, want)
+		}
+	}
+}

@@ -55,11 +55,18 @@ func identifyLocal(ctx context.Context) (Principal, error) {
 		if name, _, err := net.SplitHostPort(host); err == nil {
 			host = name
 		}
-		if !OnLoopback(net.JoinHostPort(strings.Trim(host, "[]"), "0")) {
+		if !OnLoopback(net.JoinHostPort(strings.Trim(host, "[]"), "0")) && !belowLocalhost(host) {
 			return Principal{}, unknown()
 		}
 	}
 	return local(), nil
+}
+
+// belowLocalhost tells whether a browser takes a name for one of its own machine, and asks nobody where it leads (RFC 6761). Go's
+// resolver does ask, so that such a name is not one to listen on, or to send a token to.
+func belowLocalhost(name string) bool {
+	label, ok := strings.CutSuffix(bare(name), "."+localhost)
+	return ok && label != ""
 }
 
 // forwarded says for whom a gateway makes a call; none where the caller makes it itself. A gateway's certificate is not that of its
