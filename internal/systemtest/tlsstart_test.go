@@ -37,8 +37,9 @@ func TestServicesRefuseWhatIsNotSafe(t *testing.T) {
 	}{
 		{"open to all", listen, "is not on loopback", nil},
 		{"open to all, without a host", []string{"--listen", ":0"}, "is not on loopback", nil},
-		{"open to all, by TLS", slices.Concat(listen, pair), "without --oidc-issuer or --client-roles", closable},
-		{"open to all, where something in front provides TLS", append(listen, "--allow-plaintext"), "without --oidc-issuer or --client-roles", closable},
+		{"open to all, by TLS", slices.Concat(listen, pair), "without --oidc-issuer or --client-roles", closable[:2]},
+		{"open to all, where something in front provides TLS", append(listen, "--allow-plaintext"), "without --oidc-issuer or --client-roles", closable[:2]},
+		{"open to all, behind one gateway", slices.Concat(listen, pair), "without --oidc-issuer whoever", closable[2:]},
 		{"tokens in plain text", slices.Concat(listen, issuer), "needs --tls-cert", closable},
 		{"certificates in plain text", slices.Concat(listen, roles), "needs --tls-cert", closable[:2]},
 		{"a moved clock", slices.Concat(listen, issuer, pair, []string{"--at", beforePayDay.Format(time.RFC3339)}), "--at is for development", closable},

@@ -147,7 +147,8 @@ reach it, and as one of several:
 
     incentives plansvc
     incentives plansvc --listen 10.0.0.5:9001 --store pebble:/var/lib/incentives/plansvc \
-        --oidc-issuer https://login.example.com --oidc-audience incentives --client-roles payoutsvc.example.com=AUDITOR \
+        --oidc-issuer https://login.example.com --oidc-audience incentives \
+        --client-roles payoutsvc.example.com=AUDITOR,gateway.example.com=GATEWAY \
         --tls-cert tls.crt --tls-key tls.key --tls-ca ca.crt
     incentives plansvc --store 'redis+cluster://10.0.1.1,10.0.1.2?min_replicas=1'`
 }
@@ -177,7 +178,8 @@ itself. On this machine alone, and where others reach it:
 
     incentives payoutsvc
     incentives payoutsvc --plansvc plansvc.example.com:9001 --listen 10.0.0.6:9002 --store pebble:/var/lib/incentives/payoutsvc \
-        --oidc-issuer https://login.example.com --oidc-audience incentives --tls-cert tls.crt --tls-key tls.key --tls-ca ca.crt
+        --oidc-issuer https://login.example.com --oidc-audience incentives --client-roles gateway.example.com=GATEWAY \
+        --tls-cert tls.crt --tls-key tls.key --tls-ca ca.crt
     incentives payoutsvc --store 'redis+cluster://10.0.1.1,10.0.1.2?min_replicas=1'`
 }
 

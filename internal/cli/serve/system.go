@@ -96,6 +96,9 @@ func (s System) check() error {
 			return fmt.Errorf("%s is not on loopback, and serve has TLS for its gateway alone: run plansvc and payoutsvc by themselves", address)
 		}
 	}
+	if auth.Exposed(s.Listen) && s.Access.OIDCIssuer == "" {
+		return fmt.Errorf("%s is not on loopback, and without --oidc-issuer whoever reaches it may do anything", s.Listen)
+	}
 	return rpc.CheckAccess(s.Listen, s.TLS, s.Access) // the gateway is as open as what is behind it
 }
 
