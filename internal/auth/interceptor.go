@@ -63,17 +63,24 @@ func (g *Guard) Tap(ctx context.Context, method string) (context.Context, error)
 	switch {
 	case err == nil:
 		return WithCaller(ctx, who), nil
-	case IsOpen(method):
-		leave, ok := g.strangers.Take(Source(ctx), mostOpen)
-		if !ok {
-			return ctx, fault.New(fault.Limit, "TOO_MANY_CALLS_AT_ONCE", "%d calls of this address are in flight, which is as many as are taken", mostOpen)
-		}
-		context.AfterFunc(ctx, leave)
-		return ctx, nil
-	case errors.Is(err, errUndecided):
+	case IsOpen(method) || errors.Is(err, errUndecided):
 		return ctx, nil
 	}
 	return ctx, err
+}
+
+// Hold takes a place for a call that Tap has let in, until its context is done. It comes after all else that refuses a call when its headers
+// are there: gRPC does not end the context of one that is refused then, and the place would never be given back.
+func (g *Guard) Hold(ctx context.Context, method string) error {
+	if _, known := Caller(ctx); g.unguarded || known || !IsOpen(method) {
+		return nil
+	}
+	leave, ok := g.strangers.Take(Source(ctx), mostOpen)
+	if !ok {
+		return fault.New(fault.Limit, "TOO_MANY_CALLS_AT_ONCE", "%d calls of this address are in flight, which is as many as are taken", mostOpen)
+	}
+	context.AfterFunc(ctx, leave)
+	return nil
 }
 
 // WithCaller is the context of a call that somebody makes.

@@ -334,26 +334,33 @@ func TestStrangersHaveFewCallsAtOnce(t *testing.T) {
 	from := func(address string, ctx context.Context) context.Context {
 		return peer.NewContext(ctx, &peer.Peer{Addr: &net.TCPAddr{IP: net.ParseIP(address), Port: 1}})
 	}
+	hold := func(ctx context.Context, method string) error {
+		tapped, err := s.Tap(ctx, method)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s.Hold(tapped, method)
+	}
 	known := p.Token(t, now, nil)
 	s.wantKnown(t, "before", known)
 	one, end := context.WithCancel(t.Context())
 	for i := range mostOpen {
-		if _, err := s.Tap(from("192.0.2.1", one), watch); err != nil {
+		if err := hold(from("192.0.2.1", one), watch); err != nil {
 			t.Fatalf("call %d: %v", i, err)
 		}
 	}
-	if _, err := s.Tap(from("192.0.2.1", t.Context()), watch); fault.ReasonOf(err) != "TOO_MANY_CALLS_AT_ONCE" {
+	if err := hold(from("192.0.2.1", t.Context()), watch); fault.ReasonOf(err) != "TOO_MANY_CALLS_AT_ONCE" {
 		t.Errorf("one more: %v", err)
 	}
-	if _, err := s.Tap(from("192.0.2.2", t.Context()), watch); err != nil {
+	if err := hold(from("192.0.2.2", t.Context()), watch); err != nil {
 		t.Errorf("from another address: %v", err)
 	}
-	if _, err := s.Tap(from("192.0.2.1", with("Bearer "+known)), watch); err != nil {
+	if err := hold(from("192.0.2.1", with("Bearer "+known)), watch); err != nil {
 		t.Errorf("who is known: %v", err)
 	}
 	end()
 	for deadline := time.Now().Add(10 * time.Second); ; {
-		if _, err := s.Tap(from("192.0.2.1", t.Context()), watch); err == nil {
+		if err := hold(from("192.0.2.1", t.Context()), watch); err == nil {
 			break
 		}
 		if time.Now().After(deadline) {

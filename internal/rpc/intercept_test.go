@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -14,10 +15,12 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
+	"github.com/incentives-dev/incentives/internal/auth"
 	"github.com/incentives-dev/incentives/internal/fault"
 	"github.com/incentives-dev/incentives/internal/rpc"
 	"github.com/incentives-dev/incentives/internal/store"
@@ -222,6 +225,28 @@ func TestUnknownMethods(t *testing.T) {
 		}
 		if lines := server.log.Lines("METHOD_UNKNOWN"); len(lines) != 1 || !strings.Contains(lines[0], "call=unknown") {
 			t.Errorf("logged %q, want one line", lines)
+		}
+	})
+}
+
+// Calls of what there is not take no place of a stranger's that health is asked by.
+func TestUnknownMethodsOfHealthTakeNoPlace(t *testing.T) {
+	guard, err := auth.Settings{ClientRoles: map[string]string{"ops.example": "AUDITOR"}}.Guard(slog.New(slog.DiscardHandler), auth.OwnPartners)
+	if err != nil {
+		t.Fatal(err)
+	}
+	synctest.Test(t, func(t *testing.T) {
+		server := start(t, service{}, func(s *rpc.Server) {
+			s.Guard, s.Register = guard, func(grpc.ServiceRegistrar) {}
+		})
+		for range 100 {
+			err := server.conn.Invoke(t.Context(), "/grpc.health.v1.Health/Nope", wrapperspb.Bytes(nil), wrapperspb.Bytes(nil))
+			if status.Code(err) != codes.Unimplemented {
+				t.Fatalf("%v, want UNIMPLEMENTED", err)
+			}
+		}
+		if _, err := grpc_health_v1.NewHealthClient(server.conn).Check(t.Context(), &grpc_health_v1.HealthCheckRequest{}); err != nil {
+			t.Errorf("health: %v", err)
 		}
 	})
 }

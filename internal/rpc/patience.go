@@ -85,6 +85,9 @@ func (s *Server) tap(ctx context.Context, info *tap.Info) (context.Context, erro
 		s.tell(known, method, errNoMethod)
 		return nil, status.Error(codes.Unimplemented, errNoMethod.Message)
 	}
+	if err := s.Guard.Hold(known, method); err != nil {
+		return nil, s.answer(known, method, err)
+	}
 	w := &waited{tell: func(why error) { s.tell(known, method, why) }}
 	w.Context, w.cancel = context.WithCancelCause(known)
 	w.first = after(requestPatience, w.end)
