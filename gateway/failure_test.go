@@ -211,20 +211,22 @@ func TestHeader_NotASCII(t *testing.T) {
 }
 
 func TestCall_Deadline(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := start(t)
-		s.plans.answer = func(got *received) (proto.Message, error) {
-			<-got.done
-			return nil, status.Error(codes.DeadlineExceeded, "too late")
-		}
-		began := time.Now()
-		got := s.send(http.MethodGet, onePlan, "", "Grpc-Timeout", "3S")
-		s.plans.last(t)
-		s.checkRefused(got, http.StatusGatewayTimeout, refusal{Code: codes.DeadlineExceeded, Reason: "DEADLINE_EXCEEDED"})
-		if took := time.Since(began); took != 3*time.Second {
-			t.Errorf("it took %s, want 3s", took)
-		}
-	})
+	for header, want := range map[string]time.Duration{"3S": 3 * time.Second, "2000000H": 2 * time.Minute} {
+		synctest.Test(t, func(t *testing.T) {
+			s := start(t)
+			s.plans.answer = func(got *received) (proto.Message, error) {
+				<-got.done
+				return nil, status.Error(codes.DeadlineExceeded, "too late")
+			}
+			began := time.Now()
+			got := s.send(http.MethodGet, onePlan, "", "Grpc-Timeout", header)
+			s.plans.last(t)
+			s.checkRefused(got, http.StatusGatewayTimeout, refusal{Code: codes.DeadlineExceeded, Reason: "DEADLINE_EXCEEDED"})
+			if took := time.Since(began); took != want {
+				t.Errorf("%s: it took %s, want %s", header, took, want)
+			}
+		})
+	}
 }
 
 func TestCall_ClientGoesAway(t *testing.T) {

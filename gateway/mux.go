@@ -128,6 +128,11 @@ func (m *mux) call(w http.ResponseWriter, r *http.Request, b *binding, params ma
 	if err != nil {
 		return err
 	}
+	if _, ok := ctx.Deadline(); ok { // the client's own: services need not know of one that they do not wait for
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, callPatience-answerPatience)
+		defer cancel()
+	}
 	answer := b.answer.New().Interface()
 	if err := b.conn.Invoke(ctx, b.name, request, answer); err != nil {
 		return err

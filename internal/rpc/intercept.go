@@ -70,7 +70,11 @@ func (s *Server) known(method string) string {
 }
 
 func (s *Server) unary(ctx context.Context, request any, info *grpc.UnaryServerInfo, handle grpc.UnaryHandler) (response any, err error) {
-	waitedFor(ctx).arrived()
+	call := waitedFor(ctx)
+	call.arrived()
+	if call.refusal != nil {
+		return nil, call.refusal
+	}
 	ctx, cancel := context.WithTimeout(ctx, callDeadline)
 	defer cancel()
 	response, err = func() (response any, err error) {
@@ -90,6 +94,10 @@ func checked(ctx context.Context, request any, _ *grpc.UnaryServerInfo, handle g
 
 func (s *Server) stream(server any, stream grpc.ServerStream, info *grpc.StreamServerInfo, handle grpc.StreamHandler) error {
 	patient := patientStream{ServerStream: stream, call: waitedFor(stream.Context())}
+	if patient.call.refusal != nil {
+		patient.call.arrived() // or will not be waited for
+		return patient.call.refusal
+	}
 	if !auth.IsOpen(info.FullMethod) {
 		patient.call.arrived() // its caller is known, or the guard decides before anything is read
 	}

@@ -10,6 +10,7 @@ import (
 	"google.golang.org/grpc/status"
 	"google.golang.org/grpc/tap"
 
+	"github.com/incentives-dev/incentives/internal/auth"
 	"github.com/incentives-dev/incentives/internal/fault"
 )
 
@@ -19,6 +20,11 @@ const (
 	callDeadline    = 2 * time.Minute  // for a call of one message each way, if its own deadline is not earlier
 	streamPatience  = 15 * time.Minute // for the next message of a stream
 	readerPatience  = time.Minute      // for the client to make room for an answer
+
+	refusedDeadline = 10 * time.Second      // above it, a refused call is ended by its handler
+	refusedPatience = 5 * time.Second       // for its message, which gRPC reads before it asks a handler
+	manyRefused     = 10 * time.Millisecond // likewise, where its address has more than mostRefused of them
+	mostRefused     = 8                     // at once, of an address
 )
 
 // after is for what gRPC waits for by itself; its tests have a clock of their own.
@@ -35,6 +41,8 @@ type waited struct {
 	first  *time.Timer // until the first message has to be there
 	forget func() bool // stops what stops first when the call ends before
 	tell   func(error) // the log
+
+	refusal error // what it is answered with, whatever its message; nil for what is let in
 }
 
 // arrived ends the wait for the first message.
@@ -79,23 +87,49 @@ func (s *Server) tap(ctx context.Context, info *tap.Info) (context.Context, erro
 	method := info.FullMethodName
 	known, err := s.Guard.Tap(ctx, method)
 	if err != nil {
-		return nil, s.answer(known, method, err)
+		return s.refuse(known, method, s.answer(known, method, err))
 	}
 	if !s.methods[method] { // gRPC would say so itself, without a word in the log
 		s.tell(known, method, errNoMethod)
-		return nil, status.Error(codes.Unimplemented, errNoMethod.Message)
+		return s.refuse(known, method, status.Error(codes.Unimplemented, errNoMethod.Message))
 	}
 	if err := s.Guard.Hold(known, method); err != nil {
-		return nil, s.answer(known, method, err)
+		return s.refuse(known, method, s.answer(known, method, err))
 	}
 	w := &waited{tell: func(why error) { s.tell(known, method, why) }}
-	w.Context, w.cancel = context.WithCancelCause(known)
-	w.first = after(requestPatience, w.end)
+	w.begin(known, requestPatience)
+	return w, nil
+}
+
+// begin has a call end if its message does not come.
+func (w *waited) begin(ctx context.Context, patience time.Duration) {
+	w.Context, w.cancel = context.WithCancelCause(ctx)
+	w.first = after(patience, w.end)
 	w.forget = context.AfterFunc(ctx, func() {
 		if w.first.Stop() { // so that a call that has ended is not held on to until then
 			w.tell(errNotTaken)
 		}
 	})
+}
+
+// refuse refuses a call. gRPC holds on to what a tap refuses until the deadline of that, which a stranger may have set years ahead. So one
+// whose deadline is not near is let in, to be refused by an interceptor: when a call has had an answer, gRPC lets go of it. What an
+// address can have read of messages in this way is little.
+func (s *Server) refuse(ctx context.Context, method string, refusal error) (context.Context, error) {
+	if deadline, ok := ctx.Deadline(); !ok || time.Until(deadline) <= refusedDeadline {
+		return nil, refusal
+	}
+	if !s.methods[method] {
+		return ctx, nil // gRPC refuses it, and reads nothing
+	}
+	patience := manyRefused
+	leave, ok := s.refused.Take(auth.Source(ctx), mostRefused)
+	if ok {
+		patience = refusedPatience
+		context.AfterFunc(ctx, leave)
+	}
+	w := &waited{refusal: refusal, tell: func(error) {}} // the refusal has been told
+	w.begin(ctx, patience)
 	return w, nil
 }
 

@@ -17,6 +17,7 @@ import (
 
 	"github.com/incentives-dev/incentives/internal/auth"
 	"github.com/incentives-dev/incentives/internal/fault"
+	"github.com/incentives-dev/incentives/internal/limit"
 )
 
 // What a connection may cost.
@@ -59,6 +60,7 @@ type Server struct {
 	refusals *Refusals
 	failures *Refusals       // apart, so that strangers can't keep them out of the log
 	methods  map[string]bool // by their full names
+	refused  limit.Places    // of calls that are refused by an interceptor, by address
 }
 
 // Listen opens an address for a server. Its error is one line for an operator.
