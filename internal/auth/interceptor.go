@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
+	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/protobuf/proto"
@@ -26,6 +27,8 @@ type Guard struct {
 	limit     Limit
 	// strangers are those who call what everybody may, by address.
 	strangers limit.Places
+	coming    limit.Places      // of calls whose message is not there yet, by caller
+	undecided limit.Places      // likewise of those that Tap can't decide on, by address
 	policies  map[string]policy // by full method name
 	log       *slog.Logger
 	visible   Visible
@@ -49,6 +52,9 @@ func (g *Guard) SetLimit(l Limit) { g.limit = l }
 // mostOpen is how many calls that everybody may make come from one address at once. Some of them, such as watching health, do not end.
 const mostOpen = 64
 
+// mostComing is how many messages of one caller come at once. When they are there, calls are counted by the Limit.
+const mostComing = 256
+
 type callerKey struct{}
 
 // Tap looks at who makes a call when its headers are there, before anything is read of a message: what a stranger sends
@@ -69,18 +75,37 @@ func (g *Guard) Tap(ctx context.Context, method string) (context.Context, error)
 	return ctx, err
 }
 
-// Hold takes a place for a call that Tap has let in, until its context is done. It comes after all else that refuses a call when its headers
-// are there: gRPC does not end the context of one that is refused then, and the place would never be given back.
-func (g *Guard) Hold(ctx context.Context, method string) error {
-	if _, known := Caller(ctx); g.unguarded || known || !IsOpen(method) {
-		return nil
+// Hold takes a place for a call that Tap has let in, whose message takes memory while it comes: leave gives it back, and is called when the
+// message is there or the call has ended. What everybody may call keeps its place to the end. Hold comes after all else that refuses a call
+// when its headers are there: gRPC does not end the context of one that is refused then, and the place would never be given back.
+func (g *Guard) Hold(ctx context.Context, method string) (leave func(), err error) {
+	who, known := Caller(ctx)
+	ok := true
+	switch {
+	case g.unguarded || known && who.Key() == "":
+		return func() {}, nil
+	case known:
+		if leave, ok = g.coming.Take(who.Key(), mostComing); !ok {
+			return nil, tooMany("%d calls of this caller are on their way, which is as many as are taken", mostComing)
+		}
+		return leave, nil
+	case !IsOpen(method):
+		if leave, ok = g.undecided.Take(Source(ctx), mostWaiting); !ok { // more would not be decided on, either
+			return nil, tooMany("%d calls of this address wait to be decided on, which is as many as are taken", mostWaiting)
+		}
+		return leave, nil
 	}
-	leave, ok := g.strangers.Take(Source(ctx), mostOpen)
-	if !ok {
-		return fault.New(fault.Limit, "TOO_MANY_CALLS_AT_ONCE", "%d calls of this address are in flight, which is as many as are taken", mostOpen)
+	if leave, ok = g.strangers.Take(Source(ctx), mostOpen); !ok {
+		return nil, tooMany("%d calls of this address are in flight, which is as many as are taken", mostOpen)
 	}
 	context.AfterFunc(ctx, leave)
-	return nil
+	return func() {}, nil
+}
+
+func tooMany(format string, most int) error {
+	e := fault.New(fault.Limit, "TOO_MANY_CALLS_AT_ONCE", format, most)
+	e.RetryAfter = time.Second
+	return e
 }
 
 // WithCaller is the context of a call that somebody makes.

@@ -339,7 +339,8 @@ func TestStrangersHaveFewCallsAtOnce(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return s.Hold(tapped, method)
+		_, err = s.Hold(tapped, method)
+		return err
 	}
 	known := p.Token(t, now, nil)
 	s.wantKnown(t, "before", known)

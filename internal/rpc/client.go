@@ -33,6 +33,6 @@ func Dial(address string, options ...grpc.DialOption) (*grpc.ClientConn, error) 
 		grpc.WithDefaultServiceConfig(retries),
 		grpc.WithConnectParams(reconnects()),
 		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: 30 * time.Second, Timeout: 10 * time.Second}),
-		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(hardMessageLimit)),
+		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(4 * MessageLimit)),
 	}, options...)...)
 }

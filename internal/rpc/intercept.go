@@ -18,7 +18,7 @@ const (
 
 	// hardMessageLimit is where gRPC itself gives up, without a reason of ours.
 	// Between the two a message is refused with one.
-	hardMessageLimit = 4 * MessageLimit
+	hardMessageLimit = 5 << 20
 )
 
 // answer turns what a handler returned into a status, and logs what stays hidden, and what is refused.

@@ -90,7 +90,8 @@ func TestMessageLimit(t *testing.T) {
 		}{
 			{"the largest", rpc.MessageLimit, codes.OK, ""},
 			{"one byte more", rpc.MessageLimit + 1, codes.ResourceExhausted, "MESSAGE_TOO_LARGE"},
-			{"more than gRPC reads", 4*rpc.MessageLimit + 1, codes.ResourceExhausted, ""},
+			{"as much as gRPC reads", 5 << 20, codes.ResourceExhausted, "MESSAGE_TOO_LARGE"},
+			{"more than gRPC reads", 5<<20 + 1, codes.ResourceExhausted, ""},
 		} {
 			value := sized(t, test.size)
 			for kind, call := range map[string]func(context.Context, []byte) error{"unary": server.call, "stream": streamed} {

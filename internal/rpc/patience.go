@@ -41,6 +41,7 @@ type waited struct {
 	first  *time.Timer // until the first message has to be there
 	forget func() bool // stops what stops first when the call ends before
 	tell   func(error) // the log
+	leave  func()      // gives back the place that it has until its message is there
 
 	refusal error // what it is answered with, whatever its message; nil for what is let in
 }
@@ -48,6 +49,7 @@ type waited struct {
 // arrived ends the wait for the first message.
 func (w *waited) arrived() {
 	w.first.Stop()
+	w.leave()
 	w.forget() // else it would take a goroutine at the end of each call
 }
 
@@ -93,10 +95,11 @@ func (s *Server) tap(ctx context.Context, info *tap.Info) (context.Context, erro
 		s.tell(known, method, errNoMethod)
 		return s.refuse(known, method, status.Error(codes.Unimplemented, errNoMethod.Message))
 	}
-	if err := s.Guard.Hold(known, method); err != nil {
+	leave, err := s.Guard.Hold(known, method)
+	if err != nil {
 		return s.refuse(known, method, s.answer(known, method, err))
 	}
-	w := &waited{tell: func(why error) { s.tell(known, method, why) }}
+	w := &waited{leave: leave, tell: func(why error) { s.tell(known, method, why) }}
 	w.begin(known, requestPatience)
 	return w, nil
 }
@@ -106,6 +109,7 @@ func (w *waited) begin(ctx context.Context, patience time.Duration) {
 	w.Context, w.cancel = context.WithCancelCause(ctx)
 	w.first = after(patience, w.end)
 	w.forget = context.AfterFunc(ctx, func() {
+		w.leave()
 		if w.first.Stop() { // so that a call that has ended is not held on to until then
 			w.tell(errNotTaken)
 		}
@@ -116,7 +120,7 @@ func (w *waited) begin(ctx context.Context, patience time.Duration) {
 // whose deadline is not near is let in, to be refused by an interceptor: when a call has had an answer, gRPC lets go of it. What an
 // address can have read of messages in this way is little.
 func (s *Server) refuse(ctx context.Context, method string, refusal error) (context.Context, error) {
-	if deadline, ok := ctx.Deadline(); !ok || time.Until(deadline) <= refusedDeadline {
+	if deadline, ok := ctx.Deadline(); !ok || time.Until(deadline) <= refusedDeadline { //nolint:forbidigo // deadlines of contexts are of that clock
 		return nil, refusal
 	}
 	if !s.methods[method] {
@@ -128,7 +132,7 @@ func (s *Server) refuse(ctx context.Context, method string, refusal error) (cont
 		patience = refusedPatience
 		context.AfterFunc(ctx, leave)
 	}
-	w := &waited{refusal: refusal, tell: func(error) {}} // the refusal has been told
+	w := &waited{refusal: refusal, leave: func() {}, tell: func(error) {}} // the refusal has been told
 	w.begin(ctx, patience)
 	return w, nil
 }
@@ -137,7 +141,7 @@ func (s *Server) refuse(ctx context.Context, method string, refusal error) (cont
 func waitedFor(ctx context.Context) *waited {
 	w, ok := ctx.Value(waitedKey{}).(*waited)
 	if !ok {
-		return &waited{cancel: func(error) {}, first: after(0, func() {}), forget: func() bool { return false }, tell: func(error) {}}
+		return &waited{cancel: func(error) {}, first: after(0, func() {}), forget: func() bool { return false }, leave: func() {}, tell: func(error) {}}
 	}
 	return w
 }
