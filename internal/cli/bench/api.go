@@ -20,6 +20,7 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/incentives-dev/incentives/internal/cli"
+	"github.com/incentives-dev/incentives/internal/rpc"
 	"github.com/incentives-dev/incentives/plansvc/sample"
 	payoutv1 "github.com/incentives-dev/incentives/proto/incentives/payout/v1"
 	planv1 "github.com/incentives-dev/incentives/proto/incentives/plan/v1"
@@ -49,6 +50,9 @@ page of ListPlans for one partner; queue is the first page of what waits for one
 func (c *api) Run(ctx context.Context, console *cli.Console) error {
 	if err := c.check(int64(c.Workers), int64(c.Duration)); err != nil {
 		return err
+	}
+	if c.Workers > mostWorkers {
+		return fmt.Errorf("--workers is at most %d", mostWorkers)
 	}
 	call, done, err := c.caller()
 	if err != nil {
@@ -128,6 +132,12 @@ func (c *api) request(n uint64) proto.Message {
 
 // overJSON makes the same calls by the gateway.
 func (c *api) overJSON() (caller, func(), error) {
+	if u, err := url.Parse(c.Gateway); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		return nil, nil, fmt.Errorf("--gateway is such as http://127.0.0.1:8080, and not %q", c.Gateway)
+	}
+	if c.Caller != (rpc.Caller{}) {
+		return nil, nil, errors.New("--token-file and --tls-… are for calls over gRPC: with --gateway none of them is sent")
+	}
 	transport := &http.Transport{MaxIdleConnsPerHost: c.Workers}
 	client := &http.Client{Transport: transport}
 	return func(ctx context.Context, n uint64) error {

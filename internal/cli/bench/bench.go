@@ -110,6 +110,8 @@ func (m *meter) finish(asJSON bool) error {
 		m.outcomes.show(m.console)
 	}
 	switch {
+	case m.first == nil && m.done == 0 && m.outcomes == nil:
+		return fmt.Errorf("%s: nothing was done", m.work)
 	case m.first == nil:
 		return m.outcomes.err()
 	case m.done == 0:

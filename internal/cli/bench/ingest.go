@@ -32,11 +32,23 @@ type seriesFlags struct {
 	names  []string // of the plans
 }
 
+// Bounds of what is asked for: beyond them numbers overflow, or what is made of them does not fit in memory.
+const (
+	mostPlans   = 10_000_000
+	mostCount   = 1_000_000_000_000
+	mostBatch   = 5000 // as many as a service takes
+	mostStreams = 24   // likewise
+	mostWorkers = 10_000
+)
+
 // check checks the flags, and those numbers that a command has besides them.
 func (c *seriesFlags) check(others ...int64) error {
 	month, err := time.Parse("2006-01", c.Month)
 	if err != nil || c.Plans < 1 || slices.Min(others) < 1 {
 		return errors.New("--month is such as 2026-04, and every number above 0")
+	}
+	if c.Plans > mostPlans {
+		return fmt.Errorf("--plans is at most %d", mostPlans)
 	}
 	c.earned = month.AddDate(0, 0, 9)
 	return nil
@@ -86,6 +98,9 @@ const inFlight = 4
 func (c *ingest) Run(ctx context.Context, console *cli.Console) error {
 	if err := c.check(c.Count, int64(c.Batch), int64(c.Streams)); err != nil {
 		return err
+	}
+	if c.Count > mostCount || c.Batch > mostBatch || c.Streams > mostStreams {
+		return fmt.Errorf("--count is at most %d, --batch %d, and --streams %d", int64(mostCount), mostBatch, mostStreams)
 	}
 	m := newMeter(console, "ingest", c.Count)
 	m.outcomes = &Outcomes{}
@@ -157,7 +172,7 @@ func (c *ingest) batch(first, last int64, earned *timestamppb.Timestamp) *payout
 	request := &payoutv1.StreamEarningsRequest{Earnings: make([]*payoutv1.Earning, n)}
 	for k := range n {
 		id := scatter(uint64(first + k))
-		plan := int(first+k) % c.Plans
+		plan := int((first + k) % int64(c.Plans))
 		if !c.Each {
 			plan = int(scatter(id) % uint64(c.Plans))
 		}

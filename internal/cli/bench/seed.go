@@ -3,6 +3,7 @@ package bench
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 
 	"github.com/incentives-dev/incentives/internal/cli"
@@ -30,6 +31,9 @@ clock in that year:
 func (c *seedPlans) Run(ctx context.Context, console *cli.Console) (err error) {
 	if c.Count < 1 || c.Waiting < 0 {
 		return errors.New("--count is at least 1, and --waiting 0")
+	}
+	if c.Count > mostPlans {
+		return fmt.Errorf("--count is at most %d", mostPlans)
 	}
 	db, err := storeurl.Open(c.Store, storeurl.Options{Name: "plansvc", Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
