@@ -80,7 +80,7 @@ func (g *Guard) Tap(ctx context.Context, method string) (context.Context, error)
 // when its headers are there: gRPC does not end the context of one that is refused then, and the place would never be given back.
 func (g *Guard) Hold(ctx context.Context, method string) (leave func(), err error) {
 	who, known := Caller(ctx)
-	ok := true
+	var ok bool
 	switch {
 	case g.unguarded || known && who.Key() == "":
 		return func() {}, nil

@@ -112,9 +112,12 @@ func (l *Line) put(p *Place, mayRefuse bool) *Place {
 	return p
 }
 
-// busy is RECORDING_BUSY where too much waits for a caller to put more in line. The line is locked.
+// busy is RECORDING_BUSY where too much waits for a caller to put more in line. Where others fill the line, whoever has less than a batch
+// there may put more: streams are never refused, and theirs alone may be all there is room for. The line is locked.
 func (l *Line) busy(caller string) error {
-	if own := l.unrecordedOf[caller]; l.unrecorded >= l.room || caller != "" && own >= l.own {
+	own := l.unrecordedOf[caller]
+	full := l.unrecorded >= l.room && (caller == "" || own >= LargestBatch)
+	if full || caller != "" && own >= l.own {
 		return fault.New(fault.Unavailable, "RECORDING_BUSY", "%d earnings wait, of which %d are of this caller: send it again later", l.unrecorded, own)
 	}
 	return nil

@@ -43,6 +43,14 @@ func TestCallersTakeTurns(t *testing.T) {
 		if stream := b.ledger.Put(as("greedy", false), b.now, much, nil); firstError(stream) != nil {
 			t.Errorf("a stream's batch, which waits however long: %v", firstError(stream))
 		}
+		for range 20 { // streams alone fill the line
+			b.ledger.Put(as("greedy", false), b.now, much, nil)
+		}
+		for i, want := range []string{"", "", "RECORDING_BUSY"} { // with nothing there, with 4,000 and with 8,000
+			if got := fault.ReasonOf(firstError(b.ledger.PutBounded(as("frequent", false), b.now, much))); got != want {
+				t.Errorf("batch %d of another caller in a full line: %q, want %q", i, got, want)
+			}
+		}
 		var others []*ledger.Place
 		for i, ctx := range []context.Context{as("modest", false), as("greedy", true), t.Context()} {
 			others = append(others, b.ledger.Put(ctx, b.now, []ledger.Entry{b.entry(plan, fmt.Sprint("e", i), "2026-04", 1_00)}, nil))
