@@ -2,19 +2,38 @@ package serve
 
 import (
 	"os"
+	"runtime"
 	"runtime/debug"
+	"runtime/metrics"
 )
 
-// ballast is memory that nobody writes to, so that no machine gives any for it: the garbage collector counts it as in use, and runs when
-// as much again is garbage. Little else is in use, and the collector would run all the time for it. Unlike a higher GOGC, it does
-// not multiply what is in use when that is much.
-var ballast []byte //nolint:unused // that it is there is its use
+const (
+	// floor is how many bytes the heap may come to before it is collected, however little of it is in use: that is mostly little, and
+	// the collector would run all the time.
+	floor = 192 << 20
+	// usual is GOGC as it is by default: as much garbage as what is in use, in percent. Above half of floor, it holds.
+	usual = 100
+)
 
-// spareCollector has the garbage collector run less, unless the environment says how much it is to.
+// spareCollector has the garbage collector run less while little is in use, unless the environment says how much it is to.
 func spareCollector() {
-	const size = 128 << 20
 	if os.Getenv("GOGC") == "" && os.Getenv("GOMEMLIMIT") == "" {
-		ballast = make([]byte, size)
-		debug.SetGCPercent(100)
+		afterCollection()
 	}
+}
+
+// afterCollection sets when the next collection comes, and is called again after it.
+func afterCollection() {
+	live := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
+	metrics.Read(live)
+	debug.SetGCPercent(garbage(live[0].Value.Uint64()))
+	runtime.AddCleanup(new([16]byte), func(struct{}) { afterCollection() }, struct{}{})
+}
+
+// garbage is how much of a heap may be garbage, in percent of what is in use.
+func garbage(live uint64) int {
+	if live >= floor/2 {
+		return usual
+	}
+	return int(100 * (floor - live) / max(live, 8<<20))
 }
