@@ -37,6 +37,9 @@ type Config struct {
 	Log *slog.Logger `kong:"-"`
 }
 
+// cacheSize is what plansvc's store takes of memory: it is mostly read in order, by runs and lists.
+const cacheSize = 64 << 20
+
 // Run serves until ctx is done, then finishes what is in flight and returns
 // nil. An error is one line for an operator.
 func Run(ctx context.Context, config Config) (err error) {
@@ -54,7 +57,7 @@ func Run(ctx context.Context, config Config) (err error) {
 		return fmt.Errorf("plansvc: %w", err)
 	}
 	defer listener.Close()
-	db, err := storeurl.Open(config.Store, storeurl.Options{Name: "plansvc", Log: config.Log})
+	db, err := storeurl.Open(config.Store, storeurl.Options{Name: "plansvc", CacheSize: cacheSize, Log: config.Log})
 	if err != nil {
 		return fmt.Errorf("plansvc: %w", err)
 	}

@@ -11,8 +11,8 @@ const (
 	// floor is how many bytes the heap may come to before it is collected, however little of it is in use: that is mostly little, and
 	// the collector would run all the time.
 	floor = 192 << 20
-	// usual is GOGC as it is by default: as much garbage as what is in use, in percent. Above half of floor, it holds.
-	usual = 100
+	// least is how much may be garbage all the same, in percent of what is in use.
+	least = 60
 )
 
 // spareCollector has the garbage collector run less while little is in use, unless the environment says how much it is to.
@@ -32,8 +32,8 @@ func afterCollection() {
 
 // garbage is how much of a heap may be garbage, in percent of what is in use.
 func garbage(live uint64) int {
-	if live >= floor/2 {
-		return usual
+	if live >= floor {
+		return least
 	}
-	return int(100 * (floor - live) / max(live, 8<<20))
+	return max(least, int(100*(floor-live)/max(live, 8<<20)))
 }

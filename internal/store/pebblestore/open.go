@@ -57,6 +57,10 @@ type Options struct {
 	// MustExist has Open fail with store.ErrMissing where there is no store, instead of creating one.
 	MustExist bool
 
+	// CacheSize is how many bytes of memory the store takes for what it has written and read; 0 is as many as keep a service fast that
+	// looks up what it is to write. Of a store that is mostly read in order, its memtables and a little are enough: 64 MiB.
+	CacheSize int64
+
 	// Logger gets what Pebble reports. Nil discards it.
 	Logger *slog.Logger
 
@@ -111,7 +115,7 @@ func openPebble(dir string, o Options) (p *pebble.DB, err error) {
 			err = fmt.Errorf("%v", r)
 		}
 	}()
-	cache := pebble.NewCache(cacheSize)
+	cache := pebble.NewCache(cmp.Or(o.CacheSize, cacheSize))
 	defer cache.Unref()
 	return pebble.Open(dir, pebbleOptions(o, cache))
 }

@@ -31,6 +31,8 @@ type Options struct {
 	Partitions int
 	// MustExist has Open fail with store.ErrMissing where there is no store, instead of creating one.
 	MustExist bool
+	// CacheSize is how many bytes of memory an engine of this process takes, as [pebblestore.Options] have it; 0 is the usual number.
+	CacheSize int64
 	// Log is where the engine reports; nil discards it.
 	Log *slog.Logger
 }
@@ -45,7 +47,7 @@ func Open(url string, o Options) (store.DB, error) {
 	case scheme == "pebble":
 		// A URL without a host may begin with two more slashes, and means the same folder.
 		db, err := pebblestore.Open(strings.TrimPrefix(rest, "//"), pebblestore.Options{
-			Name: o.Name, Partitions: o.Partitions, MustExist: o.MustExist, Logger: o.Log,
+			Name: o.Name, Partitions: o.Partitions, MustExist: o.MustExist, CacheSize: o.CacheSize, Logger: o.Log,
 		})
 		if err != nil {
 			return nil, err // and not db, which is a nil in an interface that is none
