@@ -12,7 +12,7 @@ const (
 	// the collector would run all the time.
 	floor = 192 << 20
 	// least is how much may be garbage all the same, in percent of what is in use.
-	least = 60
+	least = 100
 )
 
 // spareCollector has the garbage collector run less while little is in use, unless the environment says how much it is to.
