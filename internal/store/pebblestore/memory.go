@@ -12,7 +12,7 @@ import (
 )
 
 // remembered is how many keys of a collection a partition remembers, in some 150 bytes each.
-const remembered = 1024
+const remembered = 512
 
 // A memory knows what some keys of a partition hold, those that are written again and again: counters, and keys with an empty
 // value. To add to a counter, what it holds must be known, and reading it back would cost as much as all the rest of a commit.

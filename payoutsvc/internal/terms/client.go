@@ -23,7 +23,7 @@ const (
 	callTime = 10 * time.Second
 
 	// remembered is for how many plans terms are kept, at about 500 bytes a plan; fresh is for how long.
-	remembered = 100_000
+	remembered = 50_000
 	fresh      = time.Minute
 
 	// zones is how many time zones are kept; there are about 600.
