@@ -86,7 +86,7 @@ func Groups(batches ...Sized) (groups [][]int) {
 		at[p] = i
 		l.places = append(l.places, p)
 	}
-	for g := l.take(); g != nil; g = l.take() {
+	for g := l.take(nil); g != nil; g = l.take(nil) {
 		var group []int
 		for _, p := range g.places {
 			group = append(group, at[p])

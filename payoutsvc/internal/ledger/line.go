@@ -15,20 +15,23 @@ import (
 // with less work than the same in pieces. No batch is held back to be joined by others: a group is whatever arrived while the last one
 // was recorded.
 type Line struct {
-	recordGroup func(ctx context.Context, now time.Time, entries []Entry) []Outcome
-	atOnce      int // groups that are recorded at once: the fewer, the larger, and each earning costs less
-	most        int // earnings in a group, unless it is one batch
-	room        int // earnings that may wait or be at work, also those of callers that have gone; there may be one batch more
-	own         int // of these, those of one caller
+	recordGroup func(ctx context.Context, now time.Time, entries []Entry, o *order) []Outcome
+	overlaps    bool // a group begins when part of the last one is recorded, and not all of it
+	most        int  // earnings in a group, unless it is one batch
+	room        int  // earnings that may wait or be at work, also those of callers that have gone; there may be one batch more
+	own         int  // of these, those of one caller
 	// patience is how long a group keeps others waiting; 0 is for ever.
 	patience time.Duration
 
 	mu           sync.Mutex
 	places       []*Place       // that wait, the first first
-	unrecorded   int            // earnings in them, and in groups until they are recorded
+	waiting      int            // earnings in them
+	unrecorded   int            // likewise, and in groups until they are recorded
 	unrecordedOf map[string]int // of these, those of each caller
 	working      int            // how many goroutines take groups
 	slow         int            // groups that they wait for no more
+	last         *group         // that was begun
+	beginning    bool           // nothing of it is recorded yet
 }
 
 // A Place is where a batch stands in a Line. That of no entries is done.
@@ -41,12 +44,6 @@ type Place struct {
 	group    *group        // nil while it waits
 	outcomes []Outcome     // once done is closed
 	done     chan struct{} // nil where outcomes are there from the beginning
-}
-
-// A group is what is recorded together.
-type group struct {
-	places []*Place
-	size   int // how many entries they have
 }
 
 const (
@@ -74,14 +71,14 @@ const (
 
 // lines sets up the lines of a ledger.
 func (l *Ledger) lines() {
-	// One, since what waits for it comes together: twice as many in a group are worth more than to work while the disk does. It needs no
-	// patience: a store that makes many commits as one is out as a whole.
-	l.single = Line{recordGroup: l.recordGroup, atOnce: 1, most: largestSingles, room: singlesRoom, own: singlesRoom}
-	// One, since what comes after it must not overtake it; its work is spread over the processors.
-	l.batches = Line{recordGroup: l.recordGroup, atOnce: 1, most: LargestBatch, room: waitingRoom, own: ownRoom}
+	// One group at once, since what waits for it comes together: twice as many in a group are worth more than to work while the disk does. It
+	// needs no patience: a store that makes many commits as one is out as a whole.
+	l.single = Line{recordGroup: l.recordGroup, most: largestSingles, room: singlesRoom, own: singlesRoom}
+	l.batches = Line{recordGroup: l.recordGroup, most: LargestBatch, room: waitingRoom, own: ownRoom}
 	_, l.commitsTogether = l.db.(store.AllCommitter)
 	if !l.commitsTogether {
 		l.batches.patience = patience
+		l.batches.overlaps = true // such a store is another process, and has nothing to do while the next group is made ready
 	}
 }
 
@@ -107,6 +104,7 @@ func (l *Line) put(p *Place, mayRefuse bool) *Place {
 	}
 	p.done = make(chan struct{})
 	l.places = append(l.places, p)
+	l.waiting += len(p.entries)
 	l.addUnrecorded(p, len(p.entries))
 	l.wake()
 	return p
@@ -211,6 +209,7 @@ func (l *Line) giveUp(p *Place) {
 		return
 	}
 	l.places = slices.Delete(l.places, at, at+1)
+	l.waiting -= len(p.entries)
 	l.finish(p, failed(p.entries, context.Canceled))
 }
 
@@ -223,54 +222,94 @@ func (l *Line) finish(p *Place, outcomes []Outcome) {
 
 // wake has somebody work, if there is what to do. The line is locked.
 func (l *Line) wake() {
-	if len(l.places) > 0 && l.working < l.atOnce {
+	if g := l.begin(l.working); g != nil {
 		l.working++
-		go l.work()
+		go l.work(g)
 	}
 }
 
-// work records what waits, until nothing does.
-func (l *Line) work() {
-	for {
-		l.mu.Lock()
-		g := l.take()
-		if g == nil {
-			l.working--
-			l.mu.Unlock()
-			return
+// begin takes the next group, to be recorded beside so many others that are waited for; nil if none may. One that begins beside another is
+// to be as large as that, or groups would only become smaller. The line is locked.
+func (l *Line) begin(others int) *group {
+	if others > 1 || others == 1 && (!l.overlaps || l.beginning || l.slow > 0 || l.waiting < l.last.size) {
+		return nil
+	}
+	var beside *group
+	if others == 1 {
+		beside = l.last
+	}
+	g := l.take(beside)
+	if g == nil {
+		return nil
+	}
+	g.order = &order{}
+	if beside != nil {
+		g.order.before = beside.order
+	}
+	if l.overlaps {
+		g.order.begun = func() {
+			l.mu.Lock()
+			defer l.mu.Unlock()
+			l.begun(g)
+			l.wake()
 		}
-		patience := l.patience
-		if l.slow > 0 {
-			patience = 0
+	}
+	g.patience = l.patience
+	if l.slow > 0 {
+		g.patience = 0
+	}
+	l.last, l.beginning = g, true
+	return g
+}
+
+// work records a group, and then what waits, until nothing does, or others do it.
+func (l *Line) work(g *group) {
+	for g != nil {
+		l.record(g)
+		l.mu.Lock()
+		if g = l.begin(l.working - 1); g == nil {
+			l.working--
 		}
 		l.mu.Unlock()
-		if l.patience == 0 {
-			l.recordNext(g)
-			continue
+	}
+}
+
+// record records a group, and returns before it has where that takes too long.
+func (l *Line) record(g *group) {
+	if l.patience == 0 {
+		l.recordNext(g)
+		return
+	}
+	finished := make(chan struct{})
+	go func() {
+		defer close(finished)
+		l.recordNext(g)
+	}()
+	select {
+	case <-finished:
+	case <-time.After(g.patience): //nolint:forbidigo // it is about how long the store takes, whatever the clock says
+		if !l.leave(g, finished) {
+			<-finished
 		}
-		finished := make(chan struct{})
-		go func() {
-			defer close(finished)
-			l.recordNext(g)
-		}()
-		select {
-		case <-finished:
-		case <-time.After(patience): //nolint:forbidigo // it is about how long the store takes, whatever the clock says
-			if !l.leave(finished) {
-				<-finished
-			}
-		}
+	}
+}
+
+// begun notes that another group may begin beside one. The line is locked.
+func (l *Line) begun(g *group) {
+	if l.last == g {
+		l.beginning = false
 	}
 }
 
 // leave notes that a group is still at work, and nobody waits for it; false if too many are.
-func (l *Line) leave(finished <-chan struct{}) bool {
+func (l *Line) leave(g *group, finished <-chan struct{}) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.slow == mostSlow {
 		return false
 	}
 	l.slow++
+	l.begun(g)
 	go func() {
 		<-finished
 		l.mu.Lock()
@@ -279,83 +318,4 @@ func (l *Line) leave(finished <-chan struct{}) bool {
 		l.wake() // what must not overtake it may go on
 	}()
 	return true
-}
-
-// take takes the next group out of the line, nil if nothing may go on. While something is slow, each batch is on its own: what is out takes
-// as few with it as possible. The line is locked.
-func (l *Line) take() *group {
-	g := &group{}
-	places := byTurns(l.places)
-	kept := places[:0]
-	full := map[string]bool{} // callers with a batch that finds no room: their later ones don't overtake it, and those of others may
-	for _, p := range places {
-		if g.size > 0 && (l.slow > 0 || g.size+len(p.entries) > l.most) {
-			full[p.caller] = true
-		}
-		if full[p.caller] || !p.mayJoin(g) {
-			kept = append(kept, p)
-			continue
-		}
-		p.group, p.after = g, nil // it need not be kept
-		g.places, g.size = append(g.places, p), g.size+len(p.entries)
-	}
-	clear(places[len(kept):])
-	l.places = kept
-	if len(g.places) == 0 {
-		return nil
-	}
-	return g
-}
-
-// mayJoin tells whether a place overtakes none in a group.
-func (p *Place) mayJoin(g *group) bool {
-	if p.after == nil || p.after.group == g {
-		return true
-	}
-	select {
-	case <-p.after.Done():
-		return true
-	default:
-		return false
-	}
-}
-
-// recordNext records a group, but for what was given up. All of it is recorded as of the latest moment at which one was put in line, so that
-// record times never go back.
-func (l *Line) recordNext(g *group) {
-	var now time.Time
-	var here []*Place
-	entries := make([]Entry, 0, g.size)
-	for _, p := range g.places {
-		if err := p.ctx.Err(); err != nil {
-			l.mu.Lock()
-			l.finish(p, failed(p.entries, err))
-			l.mu.Unlock()
-			continue
-		}
-		if p.now.After(now) {
-			now = p.now
-		}
-		here, entries = append(here, p), append(entries, p.entries...)
-	}
-	g.places = nil // a place that somebody keeps keeps none of the others
-	if len(here) == 0 {
-		return
-	}
-	var outcomes []Outcome
-	// In this goroutine, a panic would end the process.
-	err := guarded(func() error {
-		outcomes = l.recordGroup(context.Background(), now, entries) // nobody's: no caller ends it for the others
-		return nil
-	})
-	if err != nil {
-		outcomes = failed(entries, err)
-	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for _, p := range here {
-		n := len(p.entries)
-		l.finish(p, outcomes[:n:n])
-		outcomes = outcomes[n:]
-	}
 }

@@ -49,18 +49,22 @@ func (l *Ledger) Record(ctx context.Context, now time.Time, entries []Entry) []O
 // RecordOne is Record of one earning. It does not wait for batches.
 func (l *Ledger) RecordOne(ctx context.Context, now time.Time, entry Entry) Outcome {
 	if !l.commitsTogether { // the store does no better with many partitions at once, and one that is out would make the others wait
-		return l.recordGroup(ctx, now, []Entry{entry})[0]
+		return l.recordGroup(ctx, now, []Entry{entry}, nil)[0]
 	}
 	return l.single.do(ctx, now, []Entry{entry})[0]
 }
 
 // recordGroup is Record, of these entries and no others.
-func (l *Ledger) recordGroup(ctx context.Context, now time.Time, entries []Entry) []Outcome {
-	g := groupJob{now: now.Round(0).UTC(), mostlyDuplicates: l.mostlyDuplicates.Load(), entries: entries, outcomes: make([]Outcome, len(entries))}
+func (l *Ledger) recordGroup(ctx context.Context, now time.Time, entries []Entry, o *order) []Outcome {
+	g := groupJob{
+		now: now.Round(0).UTC(), mostlyDuplicates: l.mostlyDuplicates.Load(), order: o, entries: entries, outcomes: make([]Outcome, len(entries)),
+	}
 	shares := l.share(g)
+	o.divide(l.db.Partitions(), shares)
 	var workers errgroup.Group
 	for some := range slices.Chunk(shares, l.sharesOf(len(entries), len(shares))) {
 		workers.Go(func() error {
+			defer o.done(some)
 			l.recordShares(ctx, g, some)
 			return nil // it is in the outcomes
 		})
@@ -109,6 +113,7 @@ func guarded(fn func() error) (err error) {
 type groupJob struct {
 	now              time.Time
 	mostlyDuplicates bool // most of it is likely to have been recorded before
+	order            *order
 	entries          []Entry
 	outcomes         []Outcome
 }
@@ -184,6 +189,9 @@ func (l *Ledger) commitShares(ctx context.Context, g groupJob, shares []share) {
 		if r.err == nil && r.writes.Len() > 0 {
 			parts, committing = append(parts, store.Part{Partition: r.partition, Batch: &r.writes}), append(committing, r)
 		}
+	}
+	for _, p := range parts {
+		g.order.await(p.Partition)
 	}
 	err := guarded(func() error {
 		for i, err := range store.CommitAll(ctx, l.db, parts) {

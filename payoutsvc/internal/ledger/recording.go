@@ -138,6 +138,7 @@ func (r *recording) read(ctx context.Context) error {
 	if !r.readEarnings {
 		return nil
 	}
+	r.order.await(r.partition)
 	if r.readTotals {
 		for _, i := range r.members {
 			e := &r.entries[i]

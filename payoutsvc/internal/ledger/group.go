@@ -1,0 +1,100 @@
+package ledger
+
+import (
+	"context"
+	"time"
+)
+
+// A group is what is recorded together.
+type group struct {
+	places   []*Place
+	size     int // how many entries they have
+	order    *order
+	patience time.Duration // with it, while others wait
+}
+
+// take takes the next group out of the line, to be recorded beside another if there is one; nil if nothing may go on. While something is slow, each batch is on its own: what is out takes
+// as few with it as possible. The line is locked.
+func (l *Line) take(beside *group) *group {
+	g := &group{}
+	places := byTurns(l.places)
+	kept := places[:0]
+	full := map[string]bool{} // callers with a batch that finds no room: their later ones don't overtake it, and those of others may
+	for _, p := range places {
+		if g.size > 0 && (l.slow > 0 || g.size+len(p.entries) > l.most) {
+			full[p.caller] = true
+		}
+		if full[p.caller] || !p.mayJoin(g, beside) {
+			kept = append(kept, p)
+			continue
+		}
+		p.group, p.after = g, nil // it need not be kept
+		g.places, g.size = append(g.places, p), g.size+len(p.entries)
+	}
+	clear(places[len(kept):])
+	l.places = kept
+	l.waiting -= g.size
+	if len(g.places) == 0 {
+		return nil
+	}
+	return g
+}
+
+// mayJoin tells whether a place overtakes none in a group. What is in the group beside it, if there is one, it does not overtake: see order.
+func (p *Place) mayJoin(g, beside *group) bool {
+	if p.after == nil || p.after.group == g || beside != nil && p.after.group == beside {
+		return true
+	}
+	select {
+	case <-p.after.Done():
+		return true
+	default:
+		return false
+	}
+}
+
+// recordNext records a group, but for what was given up. All of it is recorded as of the latest moment at which one was put in line, so that
+// record times never go back.
+func (l *Line) recordNext(g *group) {
+	defer func() {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.begun(g)           // all of it
+		g.order.before = nil // a group that somebody keeps keeps none of those before it
+	}()
+	var now time.Time
+	var here []*Place
+	entries := make([]Entry, 0, g.size)
+	for _, p := range g.places {
+		if err := p.ctx.Err(); err != nil {
+			l.mu.Lock()
+			l.finish(p, failed(p.entries, err))
+			l.mu.Unlock()
+			continue
+		}
+		if p.now.After(now) {
+			now = p.now
+		}
+		here, entries = append(here, p), append(entries, p.entries...)
+	}
+	g.places = nil // a place that somebody keeps keeps none of the others
+	if len(here) == 0 {
+		return
+	}
+	var outcomes []Outcome
+	// In this goroutine, a panic would end the process.
+	err := guarded(func() error {
+		outcomes = l.recordGroup(context.Background(), now, entries, g.order) // nobody's: no caller ends it for the others
+		return nil
+	})
+	if err != nil {
+		outcomes = failed(entries, err)
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, p := range here {
+		n := len(p.entries)
+		l.finish(p, outcomes[:n:n])
+		outcomes = outcomes[n:]
+	}
+}

@@ -1,0 +1,150 @@
+package ledger_test
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/incentives-dev/incentives/internal/store"
+	"github.com/incentives-dev/incentives/internal/store/pebblestore"
+	"github.com/incentives-dev/incentives/internal/store/redistest"
+	"github.com/incentives-dev/incentives/payoutsvc/internal/ledger"
+)
+
+// wide is a store with enough partitions that parts of a group are recorded apart, and a partner in each of them.
+func wide(t *testing.T) (db store.DB, partners []string) {
+	t.Helper()
+	const partitions = 32
+	db, err := pebblestore.Open(t.TempDir(), pebblestore.Options{Partitions: partitions})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = db.Close() })
+	partners = make([]string, partitions)
+	for i := 0; slices.Contains(partners, ""); i++ {
+		partner := fmt.Sprint("p", i)
+		if at := store.PartitionOf(partner, partitions); partners[at] == "" {
+			partners[at] = partner
+		}
+	}
+	return db, partners
+}
+
+// Where the store's partitions fail one by one, a group begins when part of the last one is recorded. What both have in a partition is
+// recorded in their order all the same. Rule E1.
+func TestE1_GroupsOverlap(t *testing.T) {
+	t.Parallel()
+	db, partners := wide(t)
+	w := newWorld(t, db, "azure")
+	var mu sync.Mutex
+	commits := map[store.Partition]int{}
+	slow := []store.Partition{0, 9} // far enough from one another that nobody waits for both
+	held, letGo := make(chan struct{}), make(chan struct{})
+	w.ledger = ledger.New(&tap{DB: db, through: func(c call) error {
+		if c.operation == commit {
+			mu.Lock()
+			commits[c.partition]++
+			first := slices.Contains(slow, c.partition) && commits[c.partition] == 1
+			mu.Unlock()
+			if first {
+				held <- struct{}{}
+				<-letGo
+			}
+		}
+		return c.do()
+	}})
+	w.ledger.Calm(time.Hour)
+	batch := func(cents int64, partners []string) (entries []ledger.Entry) {
+		for _, partner := range partners {
+			plan := w.plan(partner, 100_00)
+			entries = append(entries, w.entry(plan, "e", "2026-04", cents), w.entry(plan, "", "2026-04", cents))
+		}
+		return entries
+	}
+	// Of three that would be refused, one has the id of the batch before.
+	first := w.plan(partners[0], 100_00)
+	refused := []ledger.Entry{w.entry(first, "", "2025-06", 1_00), w.entry(first, "", "2025-06", 1_00), w.entry(first, "reused", "2025-06", 1_00)}
+	before := w.ledger.Put(t.Context(), w.now, append(batch(1_00, partners), w.entry(first, "reused", "2026-04", 1_00)), nil)
+	for range slow {
+		<-held
+	}
+	behind := w.ledger.Put(t.Context(), w.now, append(batch(2_00, partners[1:]), refused...), before)
+	last := store.Partition(len(partners) - 1)
+	redistest.Await(t, "the next group is at work", func(context.Context) error {
+		mu.Lock()
+		defer mu.Unlock()
+		if commits[last] < 2 {
+			return fmt.Errorf("%d commits in the last partition", commits[last])
+		}
+		return nil
+	})
+	mu.Lock()
+	for _, p := range slow {
+		if commits[p] != 1 {
+			t.Errorf("%d commits in partition %d, where the first has not ended", commits[p], p)
+		}
+	}
+	mu.Unlock()
+	close(letGo)
+	n := len(partners)
+	wants := [][]string{
+		slices.Repeat([]string{"recorded"}, 2*n+1),
+		append(slices.Repeat([]string{"EARNING_ID_REUSED", "recorded"}, n-1), "EARN_TIME_OUTSIDE_YEAR", "EARN_TIME_OUTSIDE_YEAR", "EARNING_ID_REUSED"),
+	}
+	for i, place := range []*ledger.Place{before, behind} {
+		<-place.Done()
+		if diff := cmp.Diff(wants[i], said(place.Outcomes())); diff != "" {
+			t.Errorf("batch %d (-want +got):\n%s", i, diff)
+		}
+	}
+	w.wantNothingCounted()
+}
+
+// However many batches of a stream are at work, each earning meets those of its plan in their order. Rule E1.
+func TestE1_OverlappingGroupsKeepTheirOrder(t *testing.T) {
+	t.Parallel()
+	db, partners := wide(t)
+	w := newWorld(t, db, "azure")
+	w.ledger = ledger.New(&tap{DB: db, through: func(c call) error {
+		if c.operation == commit && c.nth%7 == 0 {
+			time.Sleep(time.Millisecond) //nolint:forbidigo // so that parts of a group end at different times
+		}
+		return c.do()
+	}})
+	const batches = 200
+	var streams sync.WaitGroup
+	for stream := range 3 { // each has ids of its own
+		streams.Go(func() {
+			var places []*ledger.Place
+			var last *ledger.Place
+			for i := range batches {
+				amount := int64(1_00)
+				if i%2 == 1 {
+					amount = 2_00 // under the id of the batch before
+				}
+				var entries []ledger.Entry
+				for _, partner := range partners {
+					entries = append(entries, w.entry(w.plan(partner, 100_00), fmt.Sprint("e-", stream, "-", i/2), "2026-04", amount))
+				}
+				last = w.ledger.Put(t.Context(), w.now, entries, last)
+				places = append(places, last)
+			}
+			for i, place := range places {
+				<-place.Done()
+				want := slices.Repeat([]string{[]string{"recorded", "EARNING_ID_REUSED"}[i%2]}, len(partners))
+				if diff := cmp.Diff(want, said(place.Outcomes())); diff != "" {
+					t.Errorf("stream %d, batch %d (-want +got):\n%s", stream, i, diff)
+				}
+			}
+		})
+	}
+	streams.Wait()
+	for _, partner := range partners {
+		w.wantEarned("half of the batches", w.plan(partner, 100_00), "2026-04", 3*batches/2*1_00)
+	}
+}
