@@ -94,7 +94,7 @@ func Run(ctx context.Context, config Config) (err error) {
 			err = fmt.Errorf("payoutsvc: close the store: %w", closing)
 		}
 	}()
-	guard.SetLimit(limit.New(config.Limits, db, config.Log).Take)
+	guard.SetLimit(limit.New(config.Limits, db, config.Log).Admit)
 	if err := storecopy.CheckWhole(ctx, db); err != nil {
 		return fmt.Errorf("payoutsvc: the store can't be used: %w", err)
 	}

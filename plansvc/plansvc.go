@@ -78,7 +78,7 @@ func Run(ctx context.Context, config Config) (err error) {
 	if err != nil {
 		return fmt.Errorf("plansvc: %w", err)
 	}
-	guard.SetLimit(limit.New(config.Limits, db, config.Log).Take)
+	guard.SetLimit(limit.New(config.Limits, db, config.Log).Admit)
 	connections, err := config.Server(config.Log)
 	if err != nil {
 		return fmt.Errorf("plansvc: %w", err)

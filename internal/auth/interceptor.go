@@ -43,8 +43,8 @@ func OwnPartners(_ context.Context, _ Access, name string) (bool, error) {
 	return strings.HasPrefix(name, "partners/"), nil
 }
 
-// A Limit admits one more call of a caller that is known; release has to be called when it is over.
-type Limit func(ctx context.Context, caller string) (release func(), err error)
+// A Limit admits one more call of a caller that is known, which goes on in the context admitted; release has to be called when it is over.
+type Limit func(ctx context.Context, caller string) (admitted context.Context, release func(), err error)
 
 // SetLimit has a limit hold for all calls. It is called before the server serves.
 func (g *Guard) SetLimit(l Limit) { g.limit = l }
@@ -152,7 +152,7 @@ func (g *Guard) enter(ctx context.Context, method string, request any) (admitted
 	}
 	release = func() {}
 	if key := who.Key(); g.limit != nil && key != "" {
-		if release, err = g.limit(ctx, key); err != nil {
+		if ctx, release, err = g.limit(ctx, key); err != nil {
 			return nil, nil, err
 		}
 	}

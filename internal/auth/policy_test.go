@@ -278,21 +278,26 @@ func TestActor(t *testing.T) {
 	}
 }
 
+type admittedKey struct{}
+
 // Another part of the same process is not limited in how much it calls, and everybody else is, by who it is.
 func TestLimitIsOfCallersFromOutside(t *testing.T) {
 	issuer := authtest.New(t)
 	s := newService(t, issuer.URL)
 	var limited []string
-	s.SetLimit(func(_ context.Context, caller string) (func(), error) {
+	s.SetLimit(func(ctx context.Context, caller string) (context.Context, func(), error) {
 		limited = append(limited, caller)
-		return func() {}, nil
+		return context.WithValue(ctx, admittedKey{}, caller), func() {}, nil
 	})
 	for _, token := range []string{"between-us", issuer.Token(t, now, authtest.Claims{"sub": "internal", "roles": "AUDITOR"})} {
-		_, release, err := s.enter(with("Bearer "+token), "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo", nil)
+		ctx, release, err := s.enter(with("Bearer "+token), "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo", nil)
 		if err != nil {
 			t.Fatal(err)
 		}
 		release()
+		if caller, _ := ctx.Value(admittedKey{}).(string); (caller == "") != (token == "between-us") {
+			t.Errorf("the call goes on in the context that the limit gave %q", caller)
+		}
 	}
 	if !slices.Equal(limited, []string{"token:internal"}) {
 		t.Errorf("limited are %q, want the caller with a token alone", limited)

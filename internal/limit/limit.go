@@ -1,5 +1,5 @@
-// Package limit keeps one caller from taking what is there for all: by how many calls it makes a second, and by how many it has
-// in flight.
+// Package limit keeps one caller from taking what is there for all: by how many calls it makes a second, by how many it has
+// in flight, and by what they look at.
 package limit
 
 import (
@@ -48,6 +48,7 @@ const (
 type Limiter struct {
 	perSecond int
 	inFlight  Places              // by caller
+	scans     Places              // likewise; see Scan
 	shared    *redis_rate.Limiter // nil where each instance counts for itself
 	prefix    string
 	log       *slog.Logger
@@ -60,7 +61,8 @@ type Limiter struct {
 
 // A caller is what one has taken.
 type caller struct {
-	own *rate.Limiter
+	own   *rate.Limiter
+	scans *rate.Limiter // of entries; see Scan
 
 	leasing  sync.Mutex // also while Redis is asked
 	leased   int        // calls that Redis has granted, and that were not made yet
@@ -113,7 +115,10 @@ func (l *Limiter) caller(name string) *caller {
 	defer l.mu.Unlock()
 	c, ok := l.callers.Get(name)
 	if !ok {
-		c = &caller{own: rate.NewLimiter(rate.Limit(l.perSecond), 2*l.perSecond)}
+		c = &caller{
+			own:   rate.NewLimiter(rate.Limit(l.perSecond), 2*l.perSecond),
+			scans: rate.NewLimiter(rate.Limit(l.scanRate()), scanBurst),
+		}
 		l.callers.Add(name, c)
 	}
 	return c

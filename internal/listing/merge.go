@@ -6,6 +6,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/incentives-dev/incentives/internal/limit"
 	"github.com/incentives-dev/incentives/internal/store"
 )
 
@@ -17,6 +18,8 @@ const (
 	byteBudget = 2 << 20
 	// parallelScans is how many partitions are read at once.
 	parallelScans = 8
+	// firstChunk bounds what is read at once of a partition before anything was looked at. Later chunks are twice as large each.
+	firstChunk = 256
 )
 
 // A Query is one page over a collection in one or more partitions. Ids are
@@ -46,8 +49,11 @@ func List[T any](ctx context.Context, q Query[T]) (items []T, after string, err 
 	if err != nil {
 		return nil, "", err
 	}
-	bytes := 0
+	bytes, scan := 0, limit.ScanOf(ctx)
 	for range scanBudget {
+		if err := scan.Look(ctx); err != nil {
+			return nil, "", err
+		}
 		entry, ok, err := m.next(ctx)
 		if err != nil || !ok {
 			return items, "", err
@@ -96,8 +102,8 @@ type head struct {
 }
 
 func (q Query[T]) merge(ctx context.Context, from string) (*merger, error) {
-	// Few at first: of many partitions each gives a page only a few entries.
-	m := &merger{chunk: max(4, min(q.Page.Size+1, 2*q.Page.Size/len(q.Partitions)+1))}
+	// Few at first: of many partitions each gives a page only a few entries, and a call may not be let to look at many.
+	m := &merger{chunk: max(4, min(q.Page.Size+1, 2*q.Page.Size/len(q.Partitions)+1, firstChunk))}
 	m.scan = func(ctx context.Context, p store.Partition, from string) ([]store.Entry, error) {
 		entries, err := q.DB.Scan(ctx, p, q.Collection, from, m.chunk)
 		for i, entry := range entries {

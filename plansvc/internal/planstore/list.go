@@ -41,7 +41,8 @@ type Query struct {
 // By name it costs what the page holds: a partner's plans lie together, and a
 // filter that demands a state, or a state and a reviewer, is answered from an
 // index. By a time it reads all the plans that the partner or the index
-// selects, since any of them can be the first, and keeps one page of them.
+// selects, since any of them can be the first, and keeps one page of them. How
+// many it looks at is bounded by its caller's rate and its deadline: internal/limit.
 func (s *Store) List(ctx context.Context, q Query) ([]*plan.Plan, string, error) {
 	if q.Order.Field == "name" && !q.Order.Desc {
 		return s.byName(ctx, q, q.Page)

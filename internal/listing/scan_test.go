@@ -1,0 +1,44 @@
+package listing_test
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"testing"
+	"time"
+
+	"github.com/incentives-dev/incentives/internal/fault"
+	"github.com/incentives-dev/incentives/internal/limit"
+	"github.com/incentives-dev/incentives/internal/listing"
+	"github.com/incentives-dev/incentives/internal/store"
+)
+
+// All that the lists of one call look at is its caller's, whatever is kept of it.
+func TestListsAreWeighed(t *testing.T) {
+	db := open(t)
+	ids := make([]string, 9000)
+	for i := range ids {
+		ids[i] = fmt.Sprintf("w/%06d", i)
+	}
+	put(t, db, ids...)
+	l := limit.New(limit.Settings{RateLimit: 1}, nil, slog.New(slog.DiscardHandler)) // after a burst, 20 entries a second
+	ctx, release, err := l.Admit(t.Context(), "greedy")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer release()
+	ctx, cancel := context.WithTimeout(ctx, 4*time.Second) // in which 80 entries more are to be had
+	defer cancel()
+	q := query(db, "w/", listing.Page{Size: 10})
+	q.Read = func(e store.Entry) (string, bool, error) { return e.ID, false, nil }
+	lists := 0
+	for ; err == nil && lists < 10; lists++ {
+		_, _, err = listing.List(ctx, q)
+	}
+	if fault.ReasonOf(err) != "SCAN_TOO_LONG" || lists != 4 {
+		t.Errorf("list %d of 9000 entries in one call: %v, want SCAN_TOO_LONG of the 4th", lists, err)
+	}
+	if _, _, err := listing.List(t.Context(), q); err != nil {
+		t.Errorf("a list that is of no call: %v", err)
+	}
+}
