@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"golang.org/x/time/rate"
 	"google.golang.org/genproto/googleapis/type/money"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
@@ -94,6 +95,69 @@ func TestAbuseByKnownSlowsNobody(t *testing.T) {
 	a := startAttacked(t)
 	a.besieged(2*honestDeadline, "while one caller sent all it may", func(ctx context.Context) string {
 		return fmt.Sprintf("%d earnings", a.greed(ctx))
+	})
+	a.stop()
+}
+
+const (
+	searchCalls = 250    // lists at once, nearly as many calls as one caller may have in flight
+	searchPace  = 1000   // begun a second, as many as it may make
+	searched    = 10_000 // earnings, as many as a page looks at
+)
+
+// search has a caller who is known list what is not there, among many earnings, until ctx is done. It returns how many lists came to an end, and
+// how many were refused.
+func (a *attacked) search(ctx context.Context) (ended, refused int64) {
+	token := a.long("curious", "AUDITOR", "")
+	payouts := payoutv1.NewPayoutServiceClient(dial(a.T, a.paysvc))
+	pace := rate.NewLimiter(searchPace, 1)
+	var counts [2]atomic.Int64
+	var all sync.WaitGroup
+	for range searchCalls {
+		all.Go(func() {
+			for pace.Wait(ctx) == nil {
+				_, err := payouts.ListEarnings(bearing(ctx, token), &payoutv1.ListEarningsRequest{
+					Parent: strings.TrimPrefix(a.plan, "/v1/"), Filter: `description="nobody has this"`,
+				})
+				switch {
+				case err == nil:
+					counts[0].Add(1)
+				case status.Code(err) == codes.ResourceExhausted:
+					counts[1].Add(1)
+				case ctx.Err() == nil:
+					a.Errorf("the curious caller: %v", err)
+					return
+				}
+			}
+		})
+	}
+	all.Wait()
+	return counts[0].Load(), counts[1].Load()
+}
+
+// fill records as many earnings as a page looks at.
+func (a *attacked) fill() {
+	a.Helper()
+	for range searched / greedyBatch {
+		_, err := payoutv1.NewPayoutServiceClient(a.payouts).BatchRecordEarnings(
+			bearing(within(a.T), a.writer), &payoutv1.BatchRecordEarningsRequest{Earnings: a.batchOf(greedyBatch)},
+		)
+		if err != nil {
+			a.Fatal(err)
+		}
+	}
+}
+
+// Whoever only reads, but has the service look at much for each answer, leaves the others their rate, too.
+func TestAbuseByReadersSlowsNobody(t *testing.T) {
+	if !*whole {
+		t.Skip("it measures what two processors are enough for only where nothing else runs: with -whole")
+	}
+	a := startAttacked(t)
+	a.fill()
+	a.besieged(2*honestDeadline, "while one caller searched all the time", func(ctx context.Context) string {
+		ended, refused := a.search(ctx)
+		return fmt.Sprintf("%d lists, %d refused", ended, refused)
 	})
 	a.stop()
 }
