@@ -60,7 +60,8 @@ const (
 
 // Run serves until ctx is done, then finishes what is in flight and returns
 // nil. It starts without plansvc, and is ready when plansvc is and lets it in. An
-// error is one line for an operator.
+// error is one line for an operator. Of calls or runs that do not end even when they are cut off it returns rpc.ErrAtWork: the process has to
+// end then.
 func Run(ctx context.Context, config Config) (err error) {
 	if config.Clock == nil {
 		config.Clock = clock.Real()
@@ -89,11 +90,7 @@ func Run(ctx context.Context, config Config) (err error) {
 	if err != nil {
 		return fmt.Errorf("payoutsvc: %w", err)
 	}
-	defer func() {
-		if closing := db.Close(); err == nil && closing != nil {
-			err = fmt.Errorf("payoutsvc: close the store: %w", closing)
-		}
-	}()
+	defer func() { err = rpc.CloseAfter(err, "payoutsvc", db) }()
 	guard.SetLimit(limit.New(config.Limits, db, config.Log).Admit)
 	if err := storecopy.CheckWhole(ctx, db); err != nil {
 		return fmt.Errorf("payoutsvc: the store can't be used: %w", err)
@@ -157,14 +154,34 @@ func (c Config) serve(ctx context.Context, listener net.Listener, p parts) error
 		Register: func(r grpc.ServiceRegistrar) { payoutv1.RegisterPayoutServiceServer(r, service) },
 	}
 
-	var background sync.WaitGroup
-	defer background.Wait()
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	background.Go(func() { runner.Run(ctx) })
-	background.Go(func() { scheduler.Run(ctx) })
-	background.Go(func() { c.take(ctx, p.streams, service) })
-	return server.Serve(ctx)
+	ended := inBackground(func() { runner.Run(ctx) }, func() { scheduler.Run(ctx) }, func() { c.take(ctx, p.streams, service) })
+	err := server.Serve(ctx)
+	stop()
+	if rpc.Overtime(c.ShutdownTimeout, ended) {
+		return err
+	}
+	c.Log.Error("payout runs or earnings of streams did not end when they were told to", "service", "payoutsvc")
+	late := fmt.Errorf("payoutsvc: payout runs or earnings of streams are %w", rpc.ErrAtWork)
+	if err != nil {
+		return fmt.Errorf("%w; %w", err, late)
+	}
+	return late
+}
+
+// inBackground does some work; ended is closed when all of it is over.
+func inBackground(work ...func()) (ended chan struct{}) {
+	ended = make(chan struct{})
+	var group sync.WaitGroup
+	for _, do := range work {
+		group.Go(do)
+	}
+	go func() {
+		group.Wait()
+		close(ended)
+	}()
+	return ended
 }
 
 // ready says why the service can't work now: its store or plansvc is out, or plansvc does not let it in.

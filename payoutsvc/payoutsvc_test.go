@@ -219,3 +219,31 @@ func TestRun_LetsGoOfItsStore(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// Whoever stops the service need not wait for what does not end, and nothing is taken from under it.
+func TestRun_GivesUpWhatDoesNotEnd(t *testing.T) {
+	folder := filepath.Join(t.TempDir(), "store")
+	begun, end := make(chan struct{}, 10), make(chan struct{})
+	defer close(end)
+	plansvc, address := newPlansvc(), freeAddress(t)
+	servePlansvc(t, plansvc, address)
+	s := start(t, folder, address, "2026-05-10T00:00:00Z", func(c *payoutsvc.Config) {
+		c.ShutdownTimeout = 50 * time.Millisecond
+		c.Clock = func() time.Time {
+			begun <- struct{}{}
+			<-end
+			return at("2026-05-10T00:00:00Z")
+		}
+	})
+	<-begun // the scheduler
+	go func() { _ = s.record(bounded(t), "a") }()
+	<-begun
+	s.stop()
+	err := <-s.done
+	if !errors.Is(err, rpc.ErrAtWork) || !strings.Contains(err.Error(), "/RecordEarning") || !strings.Contains(err.Error(), "payout runs") {
+		t.Errorf("Run: %v, want ErrAtWork, of the call and of the scheduler", err)
+	}
+	if _, err := pebblestore.Open(folder, pebblestore.Options{}); !errors.Is(err, store.ErrInUse) {
+		t.Errorf("the store that calls work on can be opened: %v, want %v", err, store.ErrInUse)
+	}
+}

@@ -41,7 +41,8 @@ type Config struct {
 const cacheSize = 64 << 20
 
 // Run serves until ctx is done, then finishes what is in flight and returns
-// nil. An error is one line for an operator.
+// nil. An error is one line for an operator. Of calls that do not end even when they are cut off it returns rpc.ErrAtWork: the process has to
+// end then.
 func Run(ctx context.Context, config Config) (err error) {
 	if config.Clock == nil {
 		config.Clock = clock.Real()
@@ -61,11 +62,7 @@ func Run(ctx context.Context, config Config) (err error) {
 	if err != nil {
 		return fmt.Errorf("plansvc: %w", err)
 	}
-	defer func() {
-		if closing := db.Close(); err == nil && closing != nil {
-			err = fmt.Errorf("plansvc: close the store: %w", closing)
-		}
-	}()
+	defer func() { err = rpc.CloseAfter(err, "plansvc", db) }()
 	if err := storecopy.CheckWhole(ctx, db); err != nil {
 		return fmt.Errorf("plansvc: the store can't be used: %w", err)
 	}

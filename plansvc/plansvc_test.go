@@ -2,6 +2,7 @@ package plansvc_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -80,6 +81,44 @@ func TestRun_KeepsWhatItWasToldWhenItStartsAgain(t *testing.T) {
 	got, err := client.GetPlan(t.Context(), &planv1.GetPlanRequest{Name: planName})
 	if err != nil || !proto.Equal(got, want) {
 		t.Errorf("after a restart the plan is %v, %v; want %v", got, err, want)
+	}
+}
+
+// Whoever stops the service need not wait for a call that does not end, and the store is not closed under it.
+func TestRun_GivesUpWhatDoesNotEnd(t *testing.T) {
+	url := "pebble:" + filepath.Join(t.TempDir(), "plans")
+	begun, end := make(chan struct{}), make(chan struct{})
+	defer close(end)
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	address, done := make(chan net.Addr, 1), make(chan error, 1)
+	config := plansvc.Config{
+		Listen: "127.0.0.1:0", Store: url, ShutdownTimeout: 50 * time.Millisecond, Log: slog.New(slog.DiscardHandler),
+		OnListen: func(a net.Addr) { address <- a },
+		Clock: func() time.Time {
+			close(begun)
+			<-end
+			return time.Date(2026, time.April, 10, 12, 0, 0, 0, time.UTC)
+		},
+	}
+	go func() { done <- plansvc.Run(ctx, config) }()
+	conn, err := rpc.Dial((<-address).String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	go func() {
+		_, _ = planv1.NewPlanServiceClient(conn).CreateEnrollment(ctx, &planv1.CreateEnrollmentRequest{Parent: "partners/contoso", EnrollmentId: "azure"})
+	}()
+	<-begun
+	cancel()
+	if err := <-done; !errors.Is(err, rpc.ErrAtWork) || !strings.Contains(err.Error(), "/CreateEnrollment") {
+		t.Errorf("Run: %v, want ErrAtWork, and the call", err)
+	}
+	second, enough := context.WithTimeout(t.Context(), time.Second)
+	defer enough()
+	if err := plansvc.Run(second, config); err == nil || !strings.Contains(err.Error(), "in use") {
+		t.Errorf("a second one can use the store that a call works on: %v", err)
 	}
 }
 

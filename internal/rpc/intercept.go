@@ -63,13 +63,16 @@ func (s *Server) tell(ctx context.Context, method string, err error) {
 
 // known is a method's name, if the server has it: others' names are what a stranger made up.
 func (s *Server) known(method string) string {
-	if s.methods[method] {
+	if s.methods[method] != nil {
 		return method
 	}
 	return "unknown"
 }
 
 func (s *Server) unary(ctx context.Context, request any, info *grpc.UnaryServerInfo, handle grpc.UnaryHandler) (response any, err error) {
+	at := s.handlers(info.FullMethod)
+	at.Add(1)
+	defer at.Add(-1)
 	call := waitedFor(ctx)
 	call.arrived()
 	if call.refusal != nil {
@@ -93,6 +96,9 @@ func checked(ctx context.Context, request any, _ *grpc.UnaryServerInfo, handle g
 }
 
 func (s *Server) stream(server any, stream grpc.ServerStream, info *grpc.StreamServerInfo, handle grpc.StreamHandler) error {
+	at := s.handlers(info.FullMethod)
+	at.Add(1)
+	defer at.Add(-1)
 	patient := patientStream{ServerStream: stream, call: waitedFor(stream.Context())}
 	if patient.call.refusal != nil {
 		patient.call.arrived() // or will not be waited for

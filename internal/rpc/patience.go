@@ -91,7 +91,7 @@ func (s *Server) tap(ctx context.Context, info *tap.Info) (context.Context, erro
 	if err != nil {
 		return s.refuse(known, method, s.answer(known, method, err))
 	}
-	if !s.methods[method] { // gRPC would say so itself, without a word in the log
+	if s.methods[method] == nil { // gRPC would say so itself, without a word in the log
 		s.tell(known, method, errNoMethod)
 		return s.refuse(known, method, status.Error(codes.Unimplemented, errNoMethod.Message))
 	}
@@ -123,7 +123,7 @@ func (s *Server) refuse(ctx context.Context, method string, refusal error) (cont
 	if deadline, ok := ctx.Deadline(); !ok || time.Until(deadline) <= refusedDeadline { //nolint:forbidigo // deadlines of contexts are of that clock
 		return nil, refusal
 	}
-	if !s.methods[method] {
+	if s.methods[method] == nil {
 		return ctx, nil // gRPC refuses it, and reads nothing
 	}
 	patience := manyRefused

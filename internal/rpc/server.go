@@ -1,12 +1,14 @@
 package rpc
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
+	"sync/atomic"
 	"time"
 
 	"google.golang.org/grpc"
@@ -58,9 +60,9 @@ type Server struct {
 	Log      *slog.Logger
 
 	refusals *Refusals
-	failures *Refusals       // apart, so that strangers can't keep them out of the log
-	methods  map[string]bool // by their full names
-	refused  limit.Places    // of calls that are refused by an interceptor, by address
+	failures *Refusals                // apart, so that strangers can't keep them out of the log
+	methods  map[string]*atomic.Int64 // how many handlers are at work on each, by their full names
+	refused  limit.Places             // of calls that are refused by an interceptor, by address
 }
 
 // Listen opens an address for a server. Its error is one line for an operator.
@@ -80,7 +82,8 @@ func Draining() error {
 
 // Serve serves until ctx is done or the listener fails, then stops. It returns
 // when nothing is in flight any more: after the deadline all that is left is cut
-// off, and its handlers have to notice by their contexts.
+// off, and its handlers have to notice by their contexts. Where they do not, it
+// returns ErrAtWork, and they go on.
 func (s *Server) Serve(ctx context.Context) error {
 	s.refusals, s.failures = NewRefusals(s.Log), NewRefusals(s.Log)
 	options := []grpc.ServerOption{
@@ -107,10 +110,10 @@ func (s *Server) Serve(ctx context.Context) error {
 		return fmt.Errorf("%s: %w", s.Name, err)
 	}
 	state := newState(server, s.Drain)
-	s.methods = map[string]bool{}
+	s.methods = map[string]*atomic.Int64{}
 	for service, info := range server.GetServiceInfo() {
 		for _, method := range info.Methods {
-			s.methods["/"+service+"/"+method.Name] = true
+			s.methods["/"+service+"/"+method.Name] = &atomic.Int64{}
 		}
 	}
 
@@ -128,26 +131,11 @@ func (s *Server) Serve(ctx context.Context) error {
 	}
 	state.Shutdown()
 	close(s.Drain)
-	s.stop(server)
-	return failure
-}
-
-// stop waits for what is in flight, up to the deadline, then cuts it off.
-func (s *Server) stop(server *grpc.Server) {
-	done := make(chan struct{})
-	go func() {
-		server.GracefulStop()
-		close(done)
-	}()
-	timer := time.NewTimer(s.Deadline)
-	defer timer.Stop()
-	select {
-	case <-done:
-	case <-timer.C:
-		s.Log.Warn("calls were cut off", "service", s.Name, "deadline", s.Deadline)
-		server.Stop()
-		<-done
+	stopping := s.stop(server)
+	if failure != nil && stopping != nil {
+		return fmt.Errorf("%w; %w", failure, stopping)
 	}
+	return cmp.Or(failure, stopping)
 }
 
 // watchReadiness keeps the state of all services up to date.

@@ -167,6 +167,44 @@ func TestServer_CutsOffAfterTheDeadline(t *testing.T) {
 	})
 }
 
+// Whoever stops a server is told what it can't stop, and need not kill it.
+func TestServer_GivesUpHandlersThatDoNotEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		end := make(chan struct{})
+		defer close(end)
+		begun := make(chan struct{}, 2)
+		stuck := service{
+			call: func(context.Context, *bytesValue) (*bytesValue, error) {
+				begun <- struct{}{}
+				<-end
+				return &bytesValue{}, nil
+			},
+			stream: func(stream grpc.ServerStream) error {
+				begun <- struct{}{}
+				<-stream.Context().Done()
+				return stream.Context().Err()
+			},
+		}
+		server := start(t, stuck, func(s *rpc.Server) { s.Deadline = 7 * time.Second })
+		go func() { _ = server.call(t.Context(), nil) }() // it ends as those of the test above
+		server.open(t)
+		<-begun
+		<-begun
+		stopped := time.Now()
+		server.stop()
+		err := <-server.served
+		if !errors.Is(err, rpc.ErrAtWork) || !strings.HasPrefix(err.Error(), "test: ") || !strings.HasSuffix(err.Error(), ": "+callMethod) {
+			t.Errorf("Serve: %v, want ErrAtWork, and the method whose handler goes on, alone", err)
+		}
+		if took := time.Since(stopped); took != 14*time.Second {
+			t.Errorf("Serve returned after %s, want the deadline, 7s, and as long again", took)
+		}
+		if lines := server.log.Lines("did not end"); len(lines) != 1 || !strings.Contains(lines[0], callMethod) {
+			t.Errorf("logged %q, want one line that names the method", lines)
+		}
+	})
+}
+
 // Nobody has to wait for a client that only watches.
 func TestServer_StopsInSpiteOfWatchers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -1,0 +1,88 @@
+package rpc
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"google.golang.org/grpc"
+)
+
+// ErrAtWork is in what a service ends with that has work which does not end. What that works on, such as a store, must not be closed
+// then: closing may wait for it, too, and what was acknowledged is durable without.
+var ErrAtWork = errors.New("still at work")
+
+// CloseAfter closes the store of a service, and returns what that has ended with: served, or that the store can't be closed.
+func CloseAfter(served error, service string, store io.Closer) error {
+	if errors.Is(served, ErrAtWork) {
+		return served // the process ends, and the store is as after a crash
+	}
+	if closing := store.Close(); served == nil && closing != nil {
+		return fmt.Errorf("%s: close the store: %w", service, closing)
+	}
+	return served
+}
+
+// leastOvertime is for what was cut off to notice, however short the deadline is.
+const leastOvertime = time.Second
+
+// Overtime waits for what was told to end at once, as long as the deadline for ending in peace is: nobody who stops a service should
+// have to kill it. It tells whether it has ended.
+func Overtime(deadline time.Duration, ended <-chan struct{}) bool {
+	return within(max(deadline, leastOvertime), ended)
+}
+
+// within tells whether something has ended before a time is over.
+func within(d time.Duration, ended <-chan struct{}) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ended:
+		return true
+	case <-timer.C:
+		return false
+	}
+}
+
+// stop waits for what is in flight, up to the deadline, then cuts it off. Handlers that go on all the same it gives up, with ErrAtWork.
+func (s *Server) stop(server *grpc.Server) error {
+	done := make(chan struct{})
+	go func() {
+		server.GracefulStop()
+		close(done)
+	}()
+	if within(s.Deadline, done) {
+		return nil
+	}
+	s.Log.Warn("calls were cut off", "service", s.Name, "deadline", s.Deadline)
+	go server.Stop() // it waits for handlers as GracefulStop does, which it has return when they are over
+	if Overtime(s.Deadline, done) {
+		return nil
+	}
+	methods := strings.Join(s.atWork(), ", ")
+	s.Log.Error("handlers did not end when their calls were cut off", "service", s.Name, "methods", methods)
+	return fmt.Errorf("%s: calls that were cut off are %w: %s", s.Name, ErrAtWork, methods)
+}
+
+// atWork are the methods that handlers are at work on.
+func (s *Server) atWork() (methods []string) {
+	for method, handlers := range s.methods {
+		if handlers.Load() > 0 {
+			methods = append(methods, method)
+		}
+	}
+	slices.Sort(methods)
+	return methods
+}
+
+// handlers are how many handlers are at work on a method.
+func (s *Server) handlers(method string) *atomic.Int64 {
+	if at, ok := s.methods[method]; ok {
+		return at
+	}
+	return &atomic.Int64{} // of no method that the server has, so that there is no handler, either
+}
