@@ -41,6 +41,7 @@ type verification struct {
 	unread     error // why the issuer's keys can't be read: then nothing can be said about a token
 	generation int   // of the keys by which it was verified
 	forged     bool  // it names a key of the issuer's, and is not signed by it
+	unknownKey bool  // it names a key that the issuer does not have
 }
 
 type verificationKey struct{}
@@ -99,7 +100,7 @@ func (k *keys) VerifySignature(ctx context.Context, token string) ([]byte, error
 			return payload, nil
 		}
 	}
-	progress.forged = len(known) > 0
+	progress.forged, progress.unknownKey = len(known) > 0, len(known) == 0
 	return nil, errors.New("its signature is by no key of the issuer's")
 }
 

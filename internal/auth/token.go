@@ -217,7 +217,7 @@ func (i *issuer) principal(ctx context.Context, token string, mayWait bool) (Pri
 		reason := err.Error()
 		i.log.DebugContext(ctx, "a token was refused", "reason", reason[:min(len(reason), longestReason)])
 		refusal := unknown()
-		refusal.Cause = causeOf(err, progress.forged)
+		refusal.Cause = i.causeOf(token, to.keys.algorithms, progress, err)
 		return Principal{}, refusal
 	}
 	who, err := i.holder(idToken)
@@ -236,38 +236,27 @@ func (i *issuer) begun(token *oidc.IDToken) error {
 	if err := token.Claims(&claims); err != nil {
 		return err
 	}
-	if claims.NotBefore == "" {
-		return nil
-	}
-	seconds, err := claims.NotBefore.Float64()
-	if err != nil || seconds > float64(i.clock().Add(skew).Unix()) {
+	if !i.hasBegun(claims.NotBefore) {
 		return fmt.Errorf("it is not valid before %s", claims.NotBefore)
 	}
 	return nil
 }
 
-// causeOf says in a word why a token is refused, so that an operator can tell an attack from a session that ran out.
-func causeOf(err error, forged bool) string {
-	text := err.Error() // the library has no kinds for these
-	expired, _ := errors.AsType[*oidc.TokenExpiredError](err)
-	switch {
-	case forged:
-		return "TOKEN_FORGED"
-	case expired != nil:
-		return "TOKEN_EXPIRED"
-	case strings.Contains(text, "expected audience"):
-		return "TOKEN_OF_OTHER_AUDIENCE"
-	case strings.Contains(text, "different provider"):
-		return "TOKEN_OF_OTHER_ISSUER"
+func (i *issuer) hasBegun(notBefore json.Number) bool {
+	if notBefore == "" {
+		return true
 	}
-	return "TOKEN_INVALID" // unsigned, malformed, or by a key that is not the issuer's
+	seconds, err := notBefore.Float64()
+	return err == nil && seconds <= float64(i.clock().Add(skew).Unix())
 }
 
 // holder returns who a token that has been verified was issued to.
 func (i *issuer) holder(token *oidc.IDToken) (Principal, error) {
 	var claims map[string]any
 	if err := token.Claims(&claims); err != nil || token.Subject == "" {
-		return Principal{}, unknown()
+		refusal := unknown()
+		refusal.Cause = tokenWithoutSubject
+		return Principal{}, refusal
 	}
 	who := Principal{ID: token.Subject}
 	for _, partner := range words(claimOf(claims, i.partnersClaim)) {

@@ -284,7 +284,8 @@ func TestBadInput(t *testing.T) {
 	for _, word := range []string{
 		"reason=ENCODING_UNSUPPORTED", "reason=ORIGIN_NOT_ALLOWED", "reason=ETAG_MISMATCH", "reason=PAGE_TOKEN_INVALID",
 		"reason=REQUEST_UNREADABLE", `UpdatePlan reason=MESSAGE_NOT_TAKEN cause="" caller=zoe`,
-		"cause=TOKEN_EXPIRED", "cause=TOKEN_OF_OTHER_AUDIENCE", "cause=TOKEN_FORGED", "cause=TOKEN_INVALID",
+		"cause=TOKEN_EXPIRED", "cause=TOKEN_OF_OTHER_AUDIENCE", "cause=TOKEN_FORGED",
+		"cause=TOKEN_UNSIGNED", "cause=TOKEN_OF_OTHER_ISSUER", "cause=TOKEN_OF_UNKNOWN_KEY",
 		`reason=NOT_FOUND cause="" caller=mallory`, `reason=ROLE_MISSING cause="" caller=nob`, `reason=ROLE_MISSING cause="" caller=zoe`,
 	} {
 		if n := strings.Count(log, word); n != 1 {
