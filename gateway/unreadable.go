@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"crypto/tls"
 	"net"
 	"net/http"
 	"sync"
@@ -12,7 +13,7 @@ import (
 )
 
 // unreadable tells the log of requests that net/http refuses by itself, without a word: whose headers can't be read, end twice, are too large or
-// do not come. Their connections have a request that no handler saw when they are closed.
+// do not come, and of TLS handshakes that fail. Their connections have a request that no handler saw when they are closed.
 type unreadable struct {
 	failures
 	requests sync.Map // by connection
@@ -36,6 +37,9 @@ func (u *unreadable) turn(c net.Conn, state http.ConnState) {
 	case http.StateActive: // some of a request has been read, and its handler is not there yet
 		u.requests.Store(c, true)
 	case http.StateClosed:
+		if secured, ok := c.(*tls.Conn); ok && !secured.ConnectionState().HandshakeComplete {
+			u.refusals.TellHandshake(c.RemoteAddr(), secured.Handshake()) // what it has failed by, since it is not tried again
+		}
 		if _, ok := u.requests.LoadAndDelete(c); ok {
 			source := auth.AddressOf(c.RemoteAddr().String())
 			u.refusals.Tell(context.Background(), fault.Invalid, rpc.Refusal{Source: source, Call: "gateway", Reason: "REQUEST_UNREADABLE"})

@@ -13,6 +13,7 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/reflection"
@@ -100,9 +101,11 @@ func (s *Server) Serve(ctx context.Context) error {
 		grpc.WaitForHandlers(true),
 		grpc.NumStreamWorkers(workers),
 	}
+	by := insecure.NewCredentials()
 	if s.TLS != nil {
-		options = append(options, grpc.Creds(credentials.NewTLS(s.TLS)))
+		by = credentials.NewTLS(s.TLS)
 	}
+	options = append(options, grpc.Creds(witnessed{by, s.refusals}))
 	server := grpc.NewServer(options...)
 	s.Register(registrar{server})
 	reflection.Register(server)

@@ -1,0 +1,194 @@
+package rpc
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/binary"
+	"errors"
+	"io"
+	"net"
+	"os"
+	"sync/atomic"
+
+	"golang.org/x/net/http2"
+	"google.golang.org/grpc/credentials"
+
+	"github.com/incentives-dev/incentives/internal/auth"
+	"github.com/incentives-dev/incentives/internal/fault"
+)
+
+// What gRPC refuses before it asks a tap, an interceptor or a stats handler leaves no trace but on the connection: a handshake that fails,
+// a first line that is no HTTP/2, a stream that is reset, an answer whose HTTP status is not 200. So that is where it is seen.
+
+// Witnessed are the credentials of a server that tells the log what is refused on its connections.
+type witnessed struct {
+	credentials.TransportCredentials
+
+	refusals *Refusals
+}
+
+// ServerHandshake implements [credentials.TransportCredentials].
+func (w witnessed) ServerHandshake(raw net.Conn) (net.Conn, credentials.AuthInfo, error) {
+	conn, info, err := w.TransportCredentials.ServerHandshake(raw)
+	if err != nil {
+		w.refusals.TellHandshake(raw.RemoteAddr(), err)
+		return conn, info, err
+	}
+	on := &witness{Conn: conn, refusals: w.refusals}
+	on.frame = on.head[:0]
+	return on, info, nil
+}
+
+// TellHandshake logs a TLS handshake that failed. A client that goes without a word is none: load balancers look whether a port is open.
+func (r *Refusals) TellHandshake(from net.Addr, err error) {
+	var (
+		untrusted, _ = errors.AsType[*tls.CertificateVerificationError](err)
+		expired, _   = errors.AsType[x509.CertificateInvalidError](err)
+		noTLS, isNot = errors.AsType[tls.RecordHeaderError](err)
+		operation, _ = errors.AsType[*net.OpError](err)
+		call         = refusedConnection{kind: fault.Invalid, reason: "TLS_HANDSHAKE_FAILED"}
+	)
+	switch {
+	case errors.Is(err, io.EOF), errors.Is(err, net.ErrClosed):
+		return
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		call = refusedConnection{kind: fault.Limit, reason: errTooSlow.Reason}
+	case untrusted != nil && expired.Cert != nil && expired.Reason == x509.Expired:
+		call.kind, call.cause = fault.Unauthenticated, "CERTIFICATE_EXPIRED"
+	case untrusted != nil:
+		call.kind, call.cause = fault.Unauthenticated, "CERTIFICATE_NOT_TRUSTED" // such as one of another CA
+	case isNot && noTLS.Msg != "":
+		call.cause = "NO_TLS"
+	case operation != nil && operation.Op == "remote error": // as crypto/tls has alerts
+		call.cause = "CLIENT_REFUSED" // such as one that does not trust the server's certificate
+	}
+	call.tell(r, from)
+}
+
+// A refusedConnection is what is logged of what was refused before it was a call.
+type refusedConnection struct {
+	kind          fault.Kind
+	reason, cause string
+}
+
+func (c refusedConnection) tell(r *Refusals, from net.Addr) {
+	r.Tell(context.Background(), c.kind, Refusal{Source: auth.AddressOf(from.String()), Call: "connect", Reason: c.reason, Cause: c.cause})
+}
+
+// A witness is a connection of a server.
+type witness struct {
+	net.Conn
+
+	refusals *Refusals
+	reading  atomic.Bool
+	over     atomic.Bool // the client has gone or was told to, or the log has it
+	read     int         // bytes of the client's preface, up to all of it
+	frame    []byte      // the beginning of the frame that is being written, as far as it is told by
+	head     [frameHeader + telling]byte
+	rest     int // bytes of that frame that are still to come, and tell nothing
+}
+
+const (
+	frameHeader = 9 // bytes, of which three are the length of what follows, then there are the type, the flags and the stream
+	telling     = 8 // bytes of what follows that tell why: at most a stream and an error
+)
+
+// Read implements [net.Conn]. gRPC reads from one goroutine.
+func (w *witness) Read(b []byte) (int, error) {
+	w.reading.Store(true)
+	n, err := w.Conn.Read(b)
+	w.reading.Store(false)
+	if err != nil {
+		w.over.Store(true)
+	}
+	if w.read >= len(http2.ClientPreface) {
+		return n, err
+	}
+	if k := min(n, len(http2.ClientPreface)-w.read); string(b[:k]) == http2.ClientPreface[w.read:w.read+k] {
+		w.read += k
+	} else {
+		w.read = len(http2.ClientPreface)
+		w.over.Store(true)
+		refusedConnection{fault.Invalid, "REQUEST_UNREADABLE", "NO_HTTP2"}.tell(w.refusals, w.RemoteAddr())
+	}
+	if n == 0 && errors.Is(err, os.ErrDeadlineExceeded) {
+		refusedConnection{fault.Limit, errTooSlow.Reason, ""}.tell(w.refusals, w.RemoteAddr())
+	}
+	return n, err
+}
+
+// Close implements [net.Conn]. What can't be read any further as HTTP/2, such as one header above all that headers may be, gRPC closes without
+// a word, and from where it reads. What it closes for another reason, it closes while it reads.
+func (w *witness) Close() error {
+	if !w.reading.Load() && !w.over.Swap(true) {
+		refusedConnection{fault.Invalid, "REQUEST_UNREADABLE", "FRAMES_MALFORMED"}.tell(w.refusals, w.RemoteAddr())
+	}
+	return w.Conn.Close()
+}
+
+// Write implements [net.Conn]. gRPC writes from one goroutine, at first that of the handshake.
+func (w *witness) Write(b []byte) (int, error) {
+	w.look(b)
+	return w.Conn.Write(b)
+}
+
+// look goes through the frames in what is written; it may end in the middle of one.
+func (w *witness) look(b []byte) {
+	for len(b) > 0 {
+		if w.rest > 0 {
+			n := min(w.rest, len(b))
+			w.rest, b = w.rest-n, b[n:]
+			continue
+		}
+		want := frameHeader
+		if len(w.frame) >= frameHeader {
+			want += min(w.length(), telling)
+		}
+		n := min(want-len(w.frame), len(b))
+		w.frame = append(w.frame, b[:n]...)
+		b = b[n:]
+		if len(w.frame) < frameHeader || len(w.frame) < frameHeader+min(w.length(), telling) {
+			continue
+		}
+		w.judge(http2.FrameType(w.frame[3]), w.frame[frameHeader:])
+		w.rest = w.length() - (len(w.frame) - frameHeader)
+		w.frame = w.head[:0]
+	}
+}
+
+// length is how long what follows the frame's header is.
+func (w *witness) length() int {
+	return int(w.frame[0])<<16 | int(w.frame[1])<<8 | int(w.frame[2])
+}
+
+// judge tells of a frame that refuses something.
+func (w *witness) judge(kind http2.FrameType, payload []byte) {
+	switch {
+	case kind == http2.FrameRSTStream && len(payload) == 4:
+		w.reset(http2.ErrCode(binary.BigEndian.Uint32(payload)))
+	case kind == http2.FrameGoAway && len(payload) == telling:
+		w.over.Store(true)
+		w.reset(http2.ErrCode(binary.BigEndian.Uint32(payload[4:])))
+	case kind == http2.FrameHeaders && len(payload) > 0:
+		switch payload[0] { // of an answer, the status is first, by its number in the tables of HPACK (RFC 7541, A)
+		case 0x8c: // 400
+			refusedConnection{fault.Invalid, "REQUEST_UNREADABLE", "HEADERS_MALFORMED"}.tell(w.refusals, w.RemoteAddr())
+		case 0x48, 0x49, 0x4a, 0x4b, 0x4c, 0x4d, 0x4e: // in digits: 415 and 405, which have a number when the connection has them again
+			refusedConnection{fault.Invalid, "REQUEST_UNREADABLE", "NO_GRPC"}.tell(w.refusals, w.RemoteAddr())
+		}
+	}
+}
+
+// reset tells of a stream, or a connection, that ends with an error.
+func (w *witness) reset(code http2.ErrCode) {
+	switch code {
+	case http2.ErrCodeFrameSize: // gRPC's word for it
+		refusedConnection{fault.Invalid, "HEADERS_TOO_LARGE", ""}.tell(w.refusals, w.RemoteAddr())
+	case http2.ErrCodeProtocol, http2.ErrCodeFlowControl, http2.ErrCodeCompression:
+		refusedConnection{fault.Invalid, "REQUEST_UNREADABLE", "FRAMES_MALFORMED"}.tell(w.refusals, w.RemoteAddr())
+	case http2.ErrCodeEnhanceYourCalm:
+		refusedConnection{fault.Limit, "TOO_MANY_PINGS", ""}.tell(w.refusals, w.RemoteAddr())
+	default: // no more than an end, or a call that is told of elsewhere
+	}
+}
