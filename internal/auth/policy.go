@@ -62,15 +62,15 @@ func policyOf(method protoreflect.MethodDescriptor) (policy, error) {
 	if len(options.GetRoles()) == 0 {
 		return policy{}, fmt.Errorf("%s has no policy that says who may call it", method.FullName())
 	}
-	p := policy{roles: options.GetRoles(), viewers: options.GetSees(), resource: resourceOf(method)}
+	p := policy{roles: options.GetRoles(), viewers: options.GetSees(), resource: ResourceOf(method)}
 	if slices.Contains(p.roles, authv1.Role_PARTNER) && (method.IsStreamingClient() || method.IsStreamingServer()) {
 		return policy{}, fmt.Errorf("%s admits partners, and names no partner that they could be bound to", method.FullName())
 	}
 	return p, nil
 }
 
-// resourceOf returns the path of the field that names what a call is about: the one in the URL of its JSON form.
-func resourceOf(method protoreflect.MethodDescriptor) []string {
+// ResourceOf returns the path of the field that names what a call is about: the one in the URL of its JSON form.
+func ResourceOf(method protoreflect.MethodDescriptor) []string {
 	rule, _ := proto.GetExtension(method.Options(), annotations.E_Http).(*annotations.HttpRule)
 	for _, path := range []string{rule.GetGet(), rule.GetPost(), rule.GetPatch(), rule.GetPut(), rule.GetDelete()} {
 		if _, variable, ok := strings.Cut(path, "{"); ok {

@@ -3,7 +3,6 @@ package auth
 import (
 	"context"
 	"log/slog"
-	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -11,8 +10,6 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/protobuf/proto"
-	"google.golang.org/protobuf/reflect/protoreflect"
-	"google.golang.org/protobuf/reflect/protoregistry"
 
 	"github.com/incentives-dev/incentives/internal/auth/authtest"
 	"github.com/incentives-dev/incentives/internal/fault"
@@ -20,54 +17,6 @@ import (
 	payoutv1 "github.com/incentives-dev/incentives/proto/incentives/payout/v1"
 	planv1 "github.com/incentives-dev/incentives/proto/incentives/plan/v1"
 )
-
-// Groups of calls that docs/rules.md §5 says the same of: who may make them, and who else sees what they are about. P is the three
-// roles of the partner side, by a partner of their own.
-var rules5 = []struct {
-	who, viewers string
-	methods      string
-}{
-	{"PROGRAM_ADMIN", "P REVIEWER AUDITOR", "CreateProgram UpdateProgram"},
-	{"P REVIEWER PROGRAM_ADMIN AUDITOR", "", "GetProgram ListPrograms"},
-	{"PROGRAM_ADMIN", "P AUDITOR", "CreateEnrollment UpdateEnrollment DeleteEnrollment"},
-	{"P PROGRAM_ADMIN AUDITOR", "", "GetEnrollment ListEnrollments"},
-	{"P", "REVIEWER AUDITOR", "CreatePlan UpdatePlan DeletePlan SubmitPlan ReopenPlan CreateLimitChange"},
-	{"P", "REVIEWER AUDITOR", "CreateCampaign UpdateCampaign DeleteCampaign CreateActivity UpdateActivity DeleteActivity"},
-	{"REVIEWER", "P AUDITOR", "StartReview ApprovePlan RequestAction RejectPlan ApproveLimitChange RejectLimitChange"},
-	{"P REVIEWER AUDITOR", "", "GetPlan ListPlans GetCampaign ListCampaigns GetActivity ListActivities GetLimitChange ListLimitChanges ListPlanEvents"},
-	{"AUDITOR", "", "BatchGetPlanTerms"},
-	{"EARNINGS_WRITER", "P AUDITOR", "RecordEarning BatchRecordEarnings StreamEarnings"},
-	{"P AUDITOR", "", "GetEarning ListEarnings GetStatement ListStatements"},
-	{"P PAYOUT_OPERATOR AUDITOR", "", "GetPayout ListPayouts"},
-	{"PAYOUT_OPERATOR", "P AUDITOR", "ConfirmPayout FailPayout RetryPayout"},
-	{"PAYOUT_OPERATOR", "AUDITOR", "CreatePayoutRun"},
-	{"PAYOUT_OPERATOR AUDITOR", "", "GetPayoutRun ListPayoutRuns WatchPayoutRun PreviewPayoutRun"},
-}
-
-// want is the outcome that docs/rules.md §5 gives a role: that it may call, or the reason why not.
-func want(t *testing.T, method string, role authv1.Role, own bool) string {
-	t.Helper()
-	for _, group := range rules5 {
-		if !slices.Contains(strings.Fields(group.methods), method) {
-			continue
-		}
-		has := func(roles string) bool {
-			if isPartner(role) {
-				return own && slices.Contains(strings.Fields(roles), "P")
-			}
-			return slices.Contains(strings.Fields(roles), role.String())
-		}
-		switch {
-		case has(group.who):
-			return "may"
-		case has(group.viewers):
-			return "ROLE_MISSING"
-		}
-		return "NOT_FOUND"
-	}
-	t.Fatalf("nothing is said about %s: add it to a row of rules5", method)
-	return ""
-}
 
 func registered(t *testing.T) *grpc.Server {
 	t.Helper()
@@ -90,68 +39,6 @@ func guard(t *testing.T) *Guard {
 		t.Fatal(err)
 	}
 	return g
-}
-
-// about is a request of a method about what is of a partner, or a program; named is false where it names nothing.
-func about(t *testing.T, method protoreflect.MethodDescriptor, partner, program string) (request proto.Message, named bool) {
-	t.Helper()
-	kind, err := protoregistry.GlobalTypes.FindMessageByName(method.Input().FullName())
-	if err != nil {
-		t.Fatal(err)
-	}
-	m := kind.New()
-	path := resourceOf(method)
-	if len(path) == 0 {
-		return m.Interface(), false
-	}
-	at := m
-	for _, name := range path[:len(path)-1] {
-		at = at.Mutable(at.Descriptor().Fields().ByName(protoreflect.Name(name))).Message()
-	}
-	name := "partners/" + partner + "/plans/azure.coop.fy26"
-	if programs := strings.Contains(string(method.Name()), "Program") || strings.Contains(string(method.Name()), "PayoutRun"); programs {
-		name = "programs/" + program
-	}
-	at.Set(at.Descriptor().Fields().ByName(protoreflect.Name(path[len(path)-1])), protoreflect.ValueOfString(name))
-	return m.Interface(), true
-}
-
-// Every method × every role × own and other partner: the outcome is what docs/rules.md §5 says.
-func TestEveryMethodAndRole(t *testing.T) {
-	roles := slices.DeleteFunc(slices.Sorted(maps.Keys(authv1.Role_name)), func(n int32) bool {
-		return authv1.Role(n) == authv1.Role_ROLE_UNSPECIFIED || authv1.Role(n) == authv1.Role_PARTNER
-	})
-	for name, info := range registered(t).GetServiceInfo() {
-		d, err := protoregistry.GlobalFiles.FindDescriptorByName(protoreflect.FullName(name))
-		if err != nil {
-			t.Fatal(err)
-		}
-		service, _ := d.(protoreflect.ServiceDescriptor)
-		for _, method := range info.Methods {
-			for _, role := range roles {
-				for _, own := range []bool{true, false} {
-					partner, program := "contoso", "azure"
-					if !own {
-						partner, program = "fabrikam", "office"
-					}
-					who := Principal{ID: "someone", Roles: []authv1.Role{authv1.Role(role)}, Partners: []string{"contoso"}}
-					request, named := about(t, service.Methods().ByName(protoreflect.Name(method.Name)), partner, program)
-					ctx, _, err := guard(t).enter(WithCaller(t.Context(), who), "/"+name+"/"+method.Name, request)
-					got := "may"
-					if err != nil {
-						got = fault.ReasonOf(err)
-					}
-					want := want(t, method.Name, authv1.Role(role), own || !named)
-					if got != want {
-						t.Errorf("%s by %s, own %t: %s, want %s", method.Name, authv1.Role(role), own, got, want)
-					}
-					if err == nil && From(ctx).Role != authv1.Role(role) {
-						t.Errorf("%s by %s is made as %s", method.Name, authv1.Role(role), From(ctx).Role)
-					}
-				}
-			}
-		}
-	}
 }
 
 func TestAdmitted(t *testing.T) {
