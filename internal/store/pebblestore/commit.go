@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/cockroachdb/pebble/v2"
 
@@ -247,7 +246,7 @@ func (db *DB) build(r *reader, b *store.Batch) (*pebble.Batch, error) {
 	if b.ReadVersion() == part.version.Load() {
 		conditions = nil // nothing has changed since they were read
 	}
-	part.order = inOrder(part.order, len(conditions), func(i int) *store.Key { return &conditions[i].Key })
+	part.order = part.sorter.inOrder(part.order, len(conditions), func(i int) *store.Key { return &conditions[i].Key })
 	for _, i := range part.order {
 		c := &conditions[i]
 		value, err := r.get(c.Key)
@@ -263,7 +262,7 @@ func (db *DB) build(r *reader, b *store.Batch) (*pebble.Batch, error) {
 	}
 	built := db.pebble.NewBatch()
 	writes := b.Writes()
-	part.order = inOrder(part.order, len(writes), func(i int) *store.Key { return &writes[i].Key })
+	part.order = part.sorter.inOrder(part.order, len(writes), func(i int) *store.Key { return &writes[i].Key })
 	if err := part.write(built, r, writes); err != nil {
 		// Of several reasons to fail, the one is told that comes first in the batch.
 		slices.Sort(part.order)
@@ -273,51 +272,4 @@ func (db *DB) build(r *reader, b *store.Batch) (*pebble.Batch, error) {
 		return nil, err
 	}
 	return built, nil
-}
-
-// inOrder returns the places of n keys in the order in which Pebble has them, equal ones in theirs. Pebble finds its way
-// from a key to the next one faster than to any.
-func inOrder(order []int, n int, key func(i int) *store.Key) []int {
-	order = order[:0]
-	for i := range n {
-		order = append(order, i)
-	}
-	compare := func(i, j int) int {
-		a, b := key(i), key(j)
-		if c := strings.Compare(a.Collection, b.Collection); c != 0 {
-			return c
-		}
-		if c := strings.Compare(a.ID, b.ID); c != 0 {
-			return c
-		}
-		return i - j
-	}
-	if n >= manyRead { // those mostly come in order, but for their collections
-		if order = byCollection(order, key); slices.IsSortedFunc(order, compare) {
-			return order
-		}
-	}
-	slices.SortFunc(order, compare)
-	return order
-}
-
-// byCollection puts the places of keys together whose collections are the same, which are few.
-func byCollection(order []int, key func(i int) *store.Key) []int {
-	var collections []string
-	n := len(order)
-	for i := range n {
-		if name := key(i).Collection; !slices.Contains(collections, name) {
-			collections = append(collections, name)
-		}
-	}
-	slices.Sort(collections)
-	order = order[:0]
-	for _, name := range collections {
-		for i := range n {
-			if key(i).Collection == name {
-				order = append(order, i)
-			}
-		}
-	}
-	return order
 }

@@ -46,6 +46,7 @@ type partition struct {
 	memory memory
 	recent recent
 	order  []int // of what is at hand; kept for its memory
+	sorter sorter
 }
 
 var (

@@ -221,7 +221,7 @@ func (r *reader) seek(it *pebble.Iterator) bool {
 func (r *reader) values(ctx context.Context, keys []store.Key) ([][]byte, error) {
 	values := make([][]byte, len(keys))
 	held := make([]byte, 0, 64) // what values point into, so that many cost few allocations
-	for n, i := range inOrder(make([]int, 0, len(keys)), len(keys), func(i int) *store.Key { return &keys[i] }) {
+	for n, i := range new(sorter).inOrder(make([]int, 0, len(keys)), len(keys), func(i int) *store.Key { return &keys[i] }) {
 		if n%checkEvery == checkEvery-1 && ctx.Err() != nil {
 			return nil, ctx.Err()
 		}

@@ -3,6 +3,7 @@ package terms
 import (
 	"context"
 	"slices"
+	"unique"
 
 	"github.com/incentives-dev/incentives/internal/fault"
 	"github.com/incentives-dev/incentives/payoutsvc/internal/ledger"
@@ -38,7 +39,8 @@ func (c *Client) Recording(ctx context.Context, plans []string) []Recordable {
 	now := c.clock()
 	var missing []int
 	for i, plan := range plans {
-		if m, ok := c.recording.Get(plan); ok && now.Before(m.until) {
+		// Not Get, which puts it in front: it is put there again each time that it is asked for.
+		if m, ok := c.recording.Peek(plan); ok && now.Before(m.until) {
 			answers[i].Terms = m.terms
 		} else {
 			missing = append(missing, i)
@@ -80,6 +82,8 @@ func recordable(answer ledger.PlanTerms) Recordable {
 	terms := answer.Terms
 	// Whoever pays by these pays nothing.
 	terms.Approved, terms.Limits = false, nil
+	// Of these there are few. What many plans share is at hand.
+	terms.Program, terms.Currency, terms.Windows = unique.Make(terms.Program).Value(), unique.Make(terms.Currency).Value(), unique.Make(terms.Windows).Value()
 	return Recordable{Terms: &terms}
 }
 
