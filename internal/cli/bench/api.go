@@ -117,7 +117,7 @@ func (c *api) request(n uint64) proto.Message {
 	switch c.Call {
 	case "record":
 		earning := &payoutv1.Earning{Amount: &moneypb.Money{}}
-		c.generate(earning, plan, random.Uint64(), timestamppb.New(c.earned))
+		c.generate(earning, &strings.Builder{}, plan, random.Uint64(), timestamppb.New(c.earned))
 		parent, id, _ := strings.Cut(earning.GetName(), "/earnings/")
 		earning.Name = ""
 		return &payoutv1.RecordEarningRequest{Parent: parent, EarningId: id, Earning: earning}

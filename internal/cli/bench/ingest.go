@@ -7,6 +7,7 @@ import (
 	"io"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -94,6 +95,9 @@ were, or where a stream broke off.
 // inFlight is how many batches of a stream are on their way.
 const inFlight = 4
 
+// nameBytes is about how long the name of an earning is.
+const nameBytes = 80
+
 // Run streams the earnings over all streams and prints the rates.
 func (c *ingest) Run(ctx context.Context, console *cli.Console) error {
 	if err := c.check(c.Count, int64(c.Batch), int64(c.Streams)); err != nil {
@@ -170,6 +174,8 @@ func (c *ingest) batch(first, last int64, earned *timestamppb.Timestamp) *payout
 	n := last - first
 	earnings, amounts := make([]payoutv1.Earning, n), make([]moneypb.Money, n) // few allocations for many
 	request := &payoutv1.StreamEarningsRequest{Earnings: make([]*payoutv1.Earning, n)}
+	var names strings.Builder
+	names.Grow(int(n) * nameBytes)
 	for k := range n {
 		id := scatter(uint64(first + k))
 		plan := int((first + k) % int64(c.Plans))
@@ -178,7 +184,7 @@ func (c *ingest) batch(first, last int64, earned *timestamppb.Timestamp) *payout
 		}
 		request.Earnings[k] = &earnings[k]
 		earnings[k].Amount = &amounts[k]
-		c.generate(&earnings[k], plan, id, earned)
+		c.generate(&earnings[k], &names, plan, id, earned)
 	}
 	return request
 }
@@ -202,11 +208,17 @@ func (c *seriesFlags) name(plan int) string {
 	return c.names[plan]
 }
 
-// generate makes an earning whose id is drawn at random, as ids of other systems mostly are. Its amount is there to be set.
-func (c *seriesFlags) generate(e *payoutv1.Earning, plan int, id uint64, earned *timestamppb.Timestamp) {
+// generate makes an earning whose id is drawn at random, as ids of other systems mostly are. Its amount is there to be set; names are what
+// holds its name.
+func (c *seriesFlags) generate(e *payoutv1.Earning, names *strings.Builder, plan int, id uint64, earned *timestamppb.Timestamp) {
 	cents := int64(id % 100_000)
-	hex := strconv.AppendUint(nil, id|1<<63, 16)
-	e.Name = c.name(plan) + "/earnings/" + c.Series + "-" + string(hex)
+	var digits [16]byte
+	start := names.Len()
+	for _, part := range []string{c.name(plan), "/earnings/", c.Series, "-"} {
+		names.WriteString(part)
+	}
+	names.Write(strconv.AppendUint(digits[:0], id|1<<63, 16))
+	e.Name = names.String()[start:]
 	e.Amount.CurrencyCode, e.Amount.Units, e.Amount.Nanos = "USD", 1+cents/100, int32(cents%100)*10_000_000
 	e.EarnTime, e.Description = earned, "some-description-of-an-earning"
 }

@@ -63,7 +63,11 @@ func (part *partition) wrote(p store.Partition, writes []store.Write) {
 
 // mayBeRecent tells whether a key, which is encoded as given, may have been written lately. False is certain: it is in tables, or nowhere.
 func (part *partition) mayBeRecent(key store.Key, encoded []byte) bool {
-	return part.memory.collection(key.Collection) != nil || part.recent.now.Test(encoded) || part.recent.before.Test(encoded)
+	if part.memory.collection(key.Collection) != nil {
+		return true
+	}
+	at := bloom.Locations(encoded, filterHashes) // both are of one size
+	return part.recent.now.TestLocations(at) || part.recent.before.TestLocations(at)
 }
 
 // age begins a new generation, where this one is large enough and what is older is in tables. A batch of n bytes is about to be
