@@ -13,8 +13,8 @@ type group struct {
 	patience time.Duration // with it, while others wait
 }
 
-// take takes the next group out of the line, to be recorded beside another if there is one; nil if nothing may go on. While something is slow, each batch is on its own: what is out takes
-// as few with it as possible. The line is locked.
+// take takes the next group out of the line, to be recorded beside another if there is one; nil if nothing may go on. While something is
+// slow, each batch is on its own: what is out takes as few with it as possible. The line is locked.
 func (l *Line) take(beside *group) *group {
 	g := &group{}
 	places := byTurns(l.places)
