@@ -28,7 +28,10 @@ func (l *Line) take(beside *group) *group {
 			kept = append(kept, p)
 			continue
 		}
-		p.group, p.after = g, nil // it need not be kept
+		p.group = g
+		if beside == nil || p.after != nil && p.after.group != beside {
+			p.after = nil // it need not be kept
+		}
 		g.places, g.size = append(g.places, p), g.size+len(p.entries)
 	}
 	clear(places[len(kept):])
@@ -65,11 +68,10 @@ func (l *Line) recordNext(g *group) {
 	var now time.Time
 	var here []*Place
 	entries := make([]Entry, 0, g.size)
+	done := make([]result, 0, len(g.places))
 	for _, p := range g.places {
 		if err := p.ctx.Err(); err != nil {
-			l.mu.Lock()
-			l.finish(p, failed(p.entries, err))
-			l.mu.Unlock()
+			done = append(done, result{p, failed(p.entries, err)})
 			continue
 		}
 		if p.now.After(now) {
@@ -78,9 +80,6 @@ func (l *Line) recordNext(g *group) {
 		here, entries = append(here, p), append(entries, p.entries...)
 	}
 	g.places = nil // a place that somebody keeps keeps none of the others
-	if len(here) == 0 {
-		return
-	}
 	var outcomes []Outcome
 	// In this goroutine, a panic would end the process.
 	err := guarded(func() error {
@@ -90,11 +89,38 @@ func (l *Line) recordNext(g *group) {
 	if err != nil {
 		outcomes = failed(entries, err)
 	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
 	for _, p := range here {
 		n := len(p.entries)
-		l.finish(p, outcomes[:n:n])
+		done = append(done, result{p, outcomes[:n:n]})
 		outcomes = outcomes[n:]
+	}
+	l.finishAll(done)
+}
+
+// A result is what became of a place.
+type result struct {
+	place    *Place
+	outcomes []Outcome
+}
+
+// finishAll finishes places, each after the one that it must not overtake: that may be at work still, where this one has nothing, and
+// what comes after this one looks no further.
+func (l *Line) finishAll(results []result) {
+	var waiting []result
+	l.mu.Lock()
+	for _, r := range results {
+		if r.place.after == nil {
+			l.finish(r.place, r.outcomes)
+		} else {
+			waiting = append(waiting, r)
+		}
+	}
+	l.mu.Unlock()
+	for _, r := range waiting {
+		<-r.place.after.Done()
+		l.mu.Lock()
+		r.place.after = nil
+		l.finish(r.place, r.outcomes)
+		l.mu.Unlock()
 	}
 }

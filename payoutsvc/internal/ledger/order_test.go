@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -101,6 +102,61 @@ func TestE1_GroupsOverlap(t *testing.T) {
 		if diff := cmp.Diff(wants[i], said(place.Outcomes())); diff != "" {
 			t.Errorf("batch %d (-want +got):\n%s", i, diff)
 		}
+	}
+	w.wantNothingCounted()
+}
+
+// A batch that is recorded beside the one before it is not done before that is: what is put behind it overtakes neither. Rule E1.
+func TestE1_WhatIsBesideIsDoneAfter(t *testing.T) {
+	t.Parallel()
+	db, partners := wide(t)
+	w := newWorld(t, db, "azure")
+	commits := make([]atomic.Int64, len(partners))
+	var began atomic.Bool
+	held, letGo := make(chan struct{}), make(chan struct{})
+	w.ledger = ledger.New(&tap{DB: db, through: func(c call) error {
+		if c.operation != commit {
+			return c.do()
+		}
+		if c.partition == 0 && began.CompareAndSwap(false, true) {
+			close(held)
+			<-letGo
+		}
+		err := c.do()
+		commits[c.partition].Add(1)
+		return err
+	}})
+	w.ledger.Calm(time.Hour)
+	each := func(partners []string, id string) (entries []ledger.Entry) {
+		for _, partner := range partners {
+			entries = append(entries, w.entry(w.plan(partner, 100_00), id, "2026-04", 1_00))
+		}
+		return entries
+	}
+	first := w.ledger.Put(t.Context(), w.now, each(partners, "first"), nil)
+	<-held
+	second := w.ledger.Put(t.Context(), w.now, append(each(partners[16:], "second"), each(partners[16:], "more")...), first)
+	redistest.Await(t, "the second batch is recorded", func(context.Context) error {
+		for p := 16; p < len(partners); p++ {
+			if commits[p].Load() < 2 {
+				return fmt.Errorf("partition %d lacks it", p)
+			}
+		}
+		return nil
+	})
+	reused := w.entry(w.plan(partners[0], 100_00), "first", "2026-04", 2_00)
+	third := w.ledger.Put(t.Context(), w.now, []ledger.Entry{reused}, second)
+	select {
+	case <-second.Done():
+		t.Error("a batch is done before the one before it")
+	case <-third.Done():
+		t.Error("a batch has overtaken the one before the one before it")
+	case <-time.After(50 * time.Millisecond):
+	}
+	close(letGo)
+	<-third.Done()
+	if got := said(third.Outcomes()); got[0] != "EARNING_ID_REUSED" {
+		t.Errorf("the id of the first batch, with another amount, in the third: %s", got)
 	}
 	w.wantNothingCounted()
 }
