@@ -14,9 +14,7 @@ import (
 	"github.com/incentives-dev/incentives/internal/rpc"
 )
 
-// readBody reads the body of a call that is one message. A body that is empty
-// where the call has one stands for {}, and so does one that only says {} where
-// it has none.
+// readBody reads the body of a call that is one message.
 func (b *binding) readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	data, err := io.ReadAll(http.MaxBytesReader(w, r.Body, rpc.MessageLimit))
 	_ = http.NewResponseController(w).SetReadDeadline(time.Time{}) // what is waited for now is the service
@@ -26,6 +24,12 @@ func (b *binding) readBody(w http.ResponseWriter, r *http.Request) ([]byte, erro
 	if err != nil {
 		return nil, incomplete()
 	}
+	return data, nil
+}
+
+// checkBody checks what readBody has read, and returns it as it is to be decoded. A body that is empty where the call has one stands for {}, and
+// so does one that only says {} where it has none.
+func (b *binding) checkBody(data []byte) ([]byte, error) {
 	var v fault.Violations
 	checkDepth(v.In(b.contentPath()), data)
 	if err := v.Err(); err != nil {

@@ -84,31 +84,50 @@ func (f *feed) readLines(ctx context.Context, body *upload) error {
 		if len(text) == 0 {
 			continue
 		}
-		var v fault.Violations
-		checkDepth(&v, text)
-		if err := v.Err(); err != nil {
-			return onLine(number, err)
-		}
-		request := f.request.New()
-		bad := decodeBatch(&v, text, request)
-		if err := v.Err(); err != nil && scanner.Err() != nil {
-			break // the line has been cut off
-		} else if err != nil {
+		request, err := f.readLine(ctx, text)
+		switch {
+		case ctx.Err() != nil:
+			return nil //nolint:nilerr // nobody wants more
+		case err != nil && scanner.Err() != nil:
+			return unended(scanner.Err(), number) // it has been cut off
+		case err != nil:
 			return onLine(number, err)
 		}
 		select {
-		case f.requests <- line{request: request.Interface(), bad: bad}:
+		case f.requests <- request:
 		case <-ctx.Done():
 			return nil
 		}
 	}
-	switch err := scanner.Err(); {
+	return unended(scanner.Err(), number)
+}
+
+// unended is why there are no more lines than so many, nil if that was all.
+func unended(err error, number int) error {
+	switch {
 	case errors.Is(err, bufio.ErrTooLong):
 		return onLine(number+1, tooLarge())
 	case err != nil:
 		return incomplete()
 	}
 	return nil
+}
+
+// readLine reads one request.
+func (f *feed) readLine(ctx context.Context, text []byte) (line, error) {
+	leave, err := f.reading.take(ctx, len(text))
+	if err != nil {
+		return line{}, err
+	}
+	defer leave()
+	var v fault.Violations
+	checkDepth(&v, text)
+	if err := v.Err(); err != nil {
+		return line{}, err
+	}
+	request := f.request.New()
+	bad := decodeBatch(&v, text, request)
+	return line{request: request.Interface(), bad: bad}, v.Err()
 }
 
 // send sends the requests to a service, and returns why that ended before its

@@ -25,10 +25,12 @@ type mux struct {
 	payouts  *grpc.ClientConn
 	asking   singleflight.Group
 	stopping context.Context // done when streams are to come to an end
+	reading  *turns
 }
 
 // newMux binds the calls of both services.
 func newMux(m *mux) (*mux, error) {
+	m.reading = newTurns()
 	m.calls = runtime.NewServeMux(
 		runtime.WithRoutingErrorHandler(func(
 			_ context.Context, _ *runtime.ServeMux, _ runtime.Marshaler, w http.ResponseWriter, r *http.Request, httpStatus int,
@@ -59,6 +61,7 @@ func (m *mux) bind(file protoreflect.FileDescriptor, conn *grpc.ClientConn) erro
 			if err != nil {
 				return err
 			}
+			b.reading = m.reading
 			if err := m.calls.HandlePath(b.verb, b.path, m.handle(b)); err != nil {
 				return err
 			}

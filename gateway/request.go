@@ -23,6 +23,14 @@ func (b *binding) read(w http.ResponseWriter, r *http.Request, params map[string
 	if err != nil {
 		return nil, nil, err
 	}
+	leave, err := b.reading.take(r.Context(), len(body))
+	if err != nil {
+		return nil, nil, err
+	}
+	defer leave()
+	if body, err = b.checkBody(body); err != nil {
+		return nil, nil, err
+	}
 	var bad unread
 	var v fault.Violations
 	query := b.readQuery(&v, r, params)
