@@ -45,8 +45,8 @@ func (s *sorter) inOrder(order []int, n int, key func(i int) *store.Key) []int {
 		for i := range s.ids {
 			order = append(order, s.ids[i].place)
 		}
+		clear(s.ids) // they belong to whoever asked
 	}
-	clear(s.ids) // they belong to whoever asked
 	return order
 }
 

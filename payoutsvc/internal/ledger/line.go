@@ -83,7 +83,8 @@ func (l *Ledger) lines() {
 }
 
 // Put puts a batch in line, however much waits there. Callers of Put bound what they have in line themselves. It is recorded with after or
-// later, if after is not nil. An empty batch is done at once, so what is put after it may overtake what came before. Entries are as for
+// later, if after is not nil. Only after itself is waited for: an empty batch is done at once, and one of other partitions may be before what
+// it was put after. So what is put after such a batch may overtake what came before that, unless this is done. Entries are as for
 // [Ledger.Record]. Where ctx is done before it is their turn, they are not recorded.
 func (l *Ledger) Put(ctx context.Context, now time.Time, entries []Entry, after *Place) *Place {
 	return l.batches.put(&Place{ctx: ctx, now: now, entries: entries, after: after}, false)

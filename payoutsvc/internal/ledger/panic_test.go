@@ -79,6 +79,23 @@ func TestE3_SingleCallsBesideAPanic(t *testing.T) {
 	})
 }
 
+// Nor does it take those that are each alone in their partitions. Rule E3.
+func TestE3_SingleCallsAloneBesideAPanic(t *testing.T) {
+	t.Parallel()
+	db, partners := wide(t)
+	b := newBusy(t, db)
+	b.panics = func(c call) bool { return c.writes("poison") }
+	entries := []ledger.Entry{b.entry(b.plan(partners[1], 100_00), "poison", "2026-04", 1_00)} // in the first commit of all
+	for _, partner := range partners[2:] {
+		entries = append(entries, b.entry(b.plan(partner, 100_00), "", "2026-04", 1_00))
+	}
+	for i, word := range b.recordOne(entries...) {
+		if i == 0 && !strings.HasPrefix(word, "recording was interrupted by a defect") || i > 0 && word != "recorded" {
+			t.Errorf("call %d, where the first one panics: %s", i, word)
+		}
+	}
+}
+
 // An earning that panics, wherever it does, is an error of its own: neither the others of its batch nor those of the batches that are recorded
 // with it are lost, and the line goes on.
 func TestE3_BatchThatPanics(t *testing.T) {

@@ -91,14 +91,19 @@ func (l *Ledger) sharesOf(entries, shares int) int {
 	return max(1, shares) // so few cost less than it takes to divide them
 }
 
-// recordShares commits shares of a group. Where a panic interrupts one, it is tried again in halves, so that only the earning that
-// causes the panic fails; what of it was committed before is found to be a duplicate then. Rule E3.
+// recordShares commits shares of a group. Where a panic interrupts one, it is tried again in halves, or by itself, so that only the earning
+// that causes the panic fails; what of it was committed before is found to be a duplicate then. Rule E3.
 func (l *Ledger) recordShares(ctx context.Context, g groupJob, shares []share) {
 	l.commitShares(ctx, g, shares)
 	for _, s := range shares {
-		if n := len(s.members); n > 1 && fault.IsDefect(g.outcomes[s.members[0]].Err) { // that of all of them
+		n := len(s.members)
+		switch {
+		case !fault.IsDefect(g.outcomes[s.members[0]].Err): // that of all of them
+		case n > 1:
 			l.recordShares(ctx, g, []share{{partition: s.partition, members: s.members[:n/2]}}) // which keeps their order
 			l.recordShares(ctx, g, []share{{partition: s.partition, members: s.members[n/2:]}})
+		case len(shares) > 1: // the panic may be another one's
+			l.recordShares(ctx, g, []share{s})
 		}
 	}
 }
