@@ -286,11 +286,14 @@ func (l *Line) record(g *group) {
 		defer close(finished)
 		l.recordNext(g)
 	}()
-	select {
-	case <-finished:
-	case <-time.After(g.patience): //nolint:forbidigo // it is about how long the store takes, whatever the clock says
-		if !l.leave(g, finished) {
-			<-finished
+	for patience := g.patience; ; patience = l.patience { // where too many are slow, some may be recorded meanwhile
+		select {
+		case <-finished:
+			return
+		case <-time.After(patience): //nolint:forbidigo // it is about how long the store takes, whatever the clock says
+			if l.leave(g, finished) {
+				return
+			}
 		}
 	}
 }

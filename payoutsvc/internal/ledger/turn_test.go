@@ -110,6 +110,50 @@ func TestSlowGroupsAreBounded(t *testing.T) {
 	})
 }
 
+// The group that everybody had to wait for, since too many were slow, is not waited for any longer when they no longer are.
+func TestSlowGroupsMakePlace(t *testing.T) {
+	t.Parallel()
+	db, partners := wide(t)
+	w := newWorld(t, db, "azure")
+	out := map[store.Partition]chan struct{}{0: make(chan struct{}), 9: make(chan struct{})}
+	w.ledger = ledger.New(&tap{DB: db, through: func(c call) error {
+		if letGo := out[c.partition]; c.operation == commit && letGo != nil {
+			<-letGo
+		}
+		return c.do()
+	}})
+	w.ledger.Hurry()
+	put := func(partner, id string) *ledger.Place {
+		return w.ledger.Put(t.Context(), w.now, []ledger.Entry{w.entry(w.plan(partner, 100_00), id, "2026-04", 1_00)}, nil)
+	}
+	const most = 32
+	places := make([]*ledger.Place, 0, most+1)
+	for i := range most {
+		places = append(places, put(partners[0], fmt.Sprint("e", i)))
+		redistest.Await(t, "nobody waits for it", func(context.Context) error {
+			if slow := w.ledger.Slow(); slow != i+1 {
+				return fmt.Errorf("%d are slow, want %d", slow, i+1)
+			}
+			return nil
+		})
+	}
+	places = append(places, put(partners[9], "e"))
+	fine := put(partners[20], "e")
+	close(out[0])
+	select {
+	case <-fine.Done():
+	case <-time.After(10 * time.Second):
+		t.Errorf("one group is slow, and what waits is not recorded; %d are given up on", w.ledger.Slow())
+	}
+	close(out[9])
+	for i, place := range append(places, fine) {
+		<-place.Done()
+		if err := firstError(place); err != nil {
+			t.Errorf("batch %d: %v", i, err)
+		}
+	}
+}
+
 // What is at work counts as what waits does, until it is recorded: where partitions are out, it may be all there is. Streams are never refused.
 func TestWhatIsAtWorkIsBounded(t *testing.T) {
 	onEach(t, func(t *testing.T, db store.DB) {
