@@ -20,6 +20,7 @@ type Line struct {
 	most        int  // earnings in a group, unless it is one batch
 	room        int  // earnings that may wait or be at work, also those of callers that have gone; there may be one batch more
 	own         int  // of these, those of one caller
+	modest      int  // a caller with less may have more there, also where others fill the line
 	// patience is how long a group keeps others waiting; 0 is for ever.
 	patience time.Duration
 
@@ -62,6 +63,7 @@ const (
 	// Of single earnings so many are worth a group of their own.
 	largestSingles = 256
 	singlesRoom    = 4096
+	modestSingles  = 16
 	// patience is for stores that may have one partition out, and take seconds to say so, while the others are fine. What is healthy
 	// takes a fifth of it.
 	patience = time.Second
@@ -73,8 +75,8 @@ const (
 func (l *Ledger) lines() {
 	// One group at once, since what waits for it comes together: twice as many in a group are worth more than to work while the disk does. It
 	// needs no patience: a store that makes many commits as one is out as a whole.
-	l.single = Line{recordGroup: l.recordGroup, most: largestSingles, room: singlesRoom, own: singlesRoom}
-	l.batches = Line{recordGroup: l.recordGroup, most: LargestBatch, room: waitingRoom, own: ownRoom}
+	l.single = Line{recordGroup: l.recordGroup, most: largestSingles, room: singlesRoom, own: singlesRoom, modest: modestSingles}
+	l.batches = Line{recordGroup: l.recordGroup, most: LargestBatch, room: waitingRoom, own: ownRoom, modest: LargestBatch}
 	_, l.commitsTogether = l.db.(store.AllCommitter)
 	if !l.commitsTogether {
 		l.batches.patience = patience
@@ -83,8 +85,8 @@ func (l *Ledger) lines() {
 }
 
 // Put puts a batch in line, however much waits there. Callers of Put bound what they have in line themselves. It is recorded with after or
-// later, if after is not nil. Only after itself is waited for: an empty batch is done at once, and one of other partitions may be before what
-// it was put after. So what is put after such a batch may overtake what came before that, unless this is done. Entries are as for
+// later, if after is not nil, and not done before that is. An empty batch is done at once, so what is put after it may overtake what came
+// before it, unless that is done. Entries are as for
 // [Ledger.Record]. Where ctx is done before it is their turn, they are not recorded.
 func (l *Ledger) Put(ctx context.Context, now time.Time, entries []Entry, after *Place) *Place {
 	return l.batches.put(&Place{ctx: ctx, now: now, entries: entries, after: after}, false)
@@ -111,11 +113,11 @@ func (l *Line) put(p *Place, mayRefuse bool) *Place {
 	return p
 }
 
-// busy is RECORDING_BUSY where too much waits for a caller to put more in line. Where others fill the line, whoever has less than a batch
+// busy is RECORDING_BUSY where too much waits for a caller to put more in line. Where others fill the line, whoever has little
 // there may put more: streams are never refused, and theirs alone may be all there is room for. The line is locked.
 func (l *Line) busy(caller string) error {
 	own := l.unrecordedOf[caller]
-	full := l.unrecorded >= l.room && (caller == "" || own >= LargestBatch)
+	full := l.unrecorded >= l.room && (caller == "" || own >= l.modest)
 	if full || caller != "" && own >= l.own {
 		return fault.New(fault.Unavailable, "RECORDING_BUSY", "%d earnings wait, of which %d are of this caller: send it again later", l.unrecorded, own)
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/incentives-dev/incentives/internal/auth"
 	"github.com/incentives-dev/incentives/internal/fault"
 	"github.com/incentives-dev/incentives/internal/store"
 	"github.com/incentives-dev/incentives/internal/store/redistest"
@@ -197,9 +198,23 @@ func TestSingleCallsAreBounded(t *testing.T) {
 		if fault.KindOf(got.Err) != fault.Unavailable || fault.ReasonOf(got.Err) != "RECORDING_BUSY" {
 			t.Errorf("a call that would wait behind too many: %v", got.Err)
 		}
+		named := auth.WithCaller(t.Context(), auth.Principal{ID: "somebody"})
+		var calls sync.WaitGroup
+		for i := range 16 {
+			calls.Go(func() {
+				if got := b.ledger.RecordOne(named, b.now, b.entry(plan, fmt.Sprint("modest-", i), "2026-04", 1_00)); got.Err != nil {
+					t.Errorf("one of few calls of a caller, where others fill the line: %v", got.Err)
+				}
+			})
+			b.awaitJoined(i + 1)
+		}
+		if got := b.ledger.RecordOne(named, b.now, b.entry(plan, "b", "2026-04", 1_00)); fault.ReasonOf(got.Err) != "RECORDING_BUSY" {
+			t.Errorf("one more of that caller: %v", got.Err)
+		}
 		close(b.letGo)
+		calls.Wait()
 		b.waiting.Wait()
-		b.wantEarned("refused", plan, "2026-04", 0)
+		b.wantEarned("what was not refused", plan, "2026-04", 16_00)
 	})
 }
 
