@@ -171,13 +171,30 @@ func (w *witness) judge(kind http2.FrameType, payload []byte) {
 		w.over.Store(true)
 		w.reset(http2.ErrCode(binary.BigEndian.Uint32(payload[4:])))
 	case kind == http2.FrameHeaders && len(payload) > 0:
-		switch payload[0] { // of an answer, the status is first, by its number in the tables of HPACK (RFC 7541, A)
+		switch firstField(payload) { // of an answer, the status is first, by its number in the tables of HPACK (RFC 7541, A)
 		case 0x8c: // 400
 			refusedConnection{fault.Invalid, "REQUEST_UNREADABLE", "HEADERS_MALFORMED"}.tell(w.refusals, w.RemoteAddr())
-		case 0x48, 0x49, 0x4a, 0x4b, 0x4c, 0x4d, 0x4e: // in digits: 415 and 405, which have a number when the connection has them again
+		case 0x48, 0x49, 0x4a, 0x4b, 0x4c, 0x4d, 0x4e, // in digits: 415 and 405, which have a number when the connection has them again,
+			0x08, 0x09, 0x0a, 0x0b, 0x0c, 0x0d, 0x0e: // or never where the client keeps no table
 			refusedConnection{fault.Invalid, "REQUEST_UNREADABLE", "NO_GRPC"}.tell(w.refusals, w.RemoteAddr())
 		}
 	}
+}
+
+// firstField is how the first field of a block of headers begins; 0 where that is not known. Before it stands how large the table is from now
+// on, if the client has set that: a client could keep itself out of the log otherwise.
+func firstField(block []byte) byte {
+	for i := 0; i < len(block); i++ {
+		if block[i]>>5 != 1 { // no change of the table's size (RFC 7541, 6.3)
+			return block[i]
+		}
+		if block[i]&0x1f == 0x1f { // the size goes on, up to a byte without the highest bit
+			for i++; i < len(block) && block[i]&0x80 != 0; i++ {
+				continue
+			}
+		}
+	}
+	return 0
 }
 
 // reset tells of a stream, or a connection, that ends with an error.

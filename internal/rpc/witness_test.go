@@ -58,13 +58,22 @@ func TestWitness_Requests(t *testing.T) {
 	usual := map[string]string{
 		":method": "POST", ":scheme": "http", ":path": callMethod, ":authority": "localhost", "te": "trailers", "content-type": "application/grpc",
 	}
-	for name, test := range map[string]struct{ header, value, want string }{
-		"a header that is too large": {"x", strings.Repeat("x", 25<<10), "reason=REQUEST_UNREADABLE cause=FRAMES_MALFORMED"},
-		"headers that are too large": {"x", strings.Repeat("x", 24<<10-100), "reason=HEADERS_TOO_LARGE"},
-		"a malformed timeout":        {"grpc-timeout", "soon", "reason=REQUEST_UNREADABLE cause=HEADERS_MALFORMED"},
-		"a malformed binary header":  {"x-bin", "%", "reason=REQUEST_UNREADABLE cause=HEADERS_MALFORMED"},
-		"JSON over HTTP/2":           {"content-type", "application/json", "reason=REQUEST_UNREADABLE cause=NO_GRPC"},
-		"another method":             {":method", "GET", "reason=REQUEST_UNREADABLE cause=NO_GRPC"},
+	table := func(bytes uint32) []http2.Setting {
+		return []http2.Setting{{ID: http2.SettingHeaderTableSize, Val: bytes}}
+	}
+	for name, test := range map[string]struct {
+		header, value, want string
+		settings            []http2.Setting
+	}{
+		"a header that is too large":        {"x", strings.Repeat("x", 25<<10), "reason=REQUEST_UNREADABLE cause=FRAMES_MALFORMED", nil},
+		"headers that are too large":        {"x", strings.Repeat("x", 24<<10-100), "reason=HEADERS_TOO_LARGE", nil},
+		"a malformed timeout":               {"grpc-timeout", "soon", "reason=REQUEST_UNREADABLE cause=HEADERS_MALFORMED", nil},
+		"a malformed binary header":         {"x-bin", "%", "reason=REQUEST_UNREADABLE cause=HEADERS_MALFORMED", nil},
+		"JSON over HTTP/2":                  {"content-type", "application/json", "reason=REQUEST_UNREADABLE cause=NO_GRPC", nil},
+		"another method":                    {":method", "GET", "reason=REQUEST_UNREADABLE cause=NO_GRPC", nil},
+		"another method, and no table":      {":method", "GET", "reason=REQUEST_UNREADABLE cause=NO_GRPC", table(0)},
+		"another method, and a small table": {":method", "GET", "reason=REQUEST_UNREADABLE cause=NO_GRPC", table(100)},
+		"a malformed timeout, and no table": {"grpc-timeout", "soon", "reason=REQUEST_UNREADABLE cause=HEADERS_MALFORMED", table(0)},
 	} {
 		t.Run(name, func(t *testing.T) {
 			server, connect := reach(t, nil)
@@ -76,7 +85,7 @@ func TestWitness_Requests(t *testing.T) {
 			if _, err := io.WriteString(conn, http2.ClientPreface); err != nil {
 				t.Fatal(err)
 			}
-			if err := framer.WriteSettings(); err != nil {
+			if err := framer.WriteSettings(test.settings...); err != nil {
 				t.Fatal(err)
 			}
 			for stream := uint32(1); stream <= 3; stream += 2 {
