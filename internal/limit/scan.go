@@ -6,21 +6,17 @@ import (
 )
 
 const (
-	// freeAlways is how many entries any call looks at for nothing: more than a page of the usual size has.
-	freeAlways = 64
-	// freeEntries is how many it looks at for nothing while the caller has a place left to look at more: a reviewer's queue, or a page
-	// that a filter passes some entries over for.
-	freeEntries = 256
+	// freeEntries is how many entries any call looks at for nothing: more than a page of one partner has that is of the usual size.
+	freeEntries = 64
 	// mostScans is how many calls of one caller look at more than that at once, or wait to. It is few, since they have one
 	// rate: the more there are, the longer each takes.
 	mostScans = 16
-	// entriesPerCall is how many entries are worth a call: a caller that may make 1000 calls a second may look at 20,000 entries. Whoever
-	// reads all there is in pages of 250 never pays.
+	// entriesPerCall is how many entries are worth a call: a caller that may make 1000 calls a second may look at 20,000 entries.
 	entriesPerCall = 20
 	// scanBurst is how many it looks at without a wait when it has not looked at any for a while: three pages that find nothing.
 	scanBurst = 30_000
 	// grant is how many are paid for at once.
-	grant = 256
+	grant = 64
 )
 
 // A Scan is what one call looks at to answer: a list with a filter goes over many entries, and may find none, so how many calls there are
@@ -59,18 +55,29 @@ func (l *Limiter) Admit(ctx context.Context, name string) (admitted context.Cont
 	}, nil
 }
 
+// Read is called before so many entries are read at once, which Look then need not count again: to read them is what takes the time.
+func (s *Scan) Read(ctx context.Context, entries int) error {
+	if s == nil {
+		return nil
+	}
+	for s.left < entries {
+		n, err := s.more(ctx)
+		if err != nil {
+			return err
+		}
+		s.granted, s.left = s.granted+n, s.left+n
+	}
+	return nil
+}
+
 // Look is called before each entry that is looked at. It waits for the caller's rate where the call has looked at many.
 // RESOURCE_EXHAUSTED where as many of the caller's calls do so already, or the call's time does not suffice.
 func (s *Scan) Look(ctx context.Context) error {
 	if s == nil {
 		return nil
 	}
-	if s.left == 0 {
-		n, err := s.more(ctx)
-		if err != nil {
-			return err
-		}
-		s.granted, s.left = s.granted+n, n
+	if err := s.Read(ctx, 1); err != nil {
+		return err
 	}
 	s.left--
 	return nil
@@ -79,17 +86,13 @@ func (s *Scan) Look(ctx context.Context) error {
 // more grants more entries.
 func (s *Scan) more(ctx context.Context) (n int, err error) {
 	if s.granted == 0 {
-		return freeAlways, nil
+		return freeEntries, nil
 	}
 	if s.leave == nil {
 		leave, ok := s.limiter.scans.Take(s.caller, mostScans)
 		if !ok {
 			return 0, tooMuch("TOO_MANY_SCANS_AT_ONCE", time.Second,
 				"%d calls of this caller look at many entries each, which is as many as are taken: make fewer at once, or narrow what is listed", mostScans)
-		}
-		if s.granted < freeEntries {
-			leave() // it is asked only whether there is one
-			return freeEntries - s.granted, nil
 		}
 		s.leave = leave
 	}

@@ -18,8 +18,8 @@ const (
 	byteBudget = 2 << 20
 	// parallelScans is how many partitions are read at once.
 	parallelScans = 8
-	// firstChunk bounds what is read at once of a partition before anything was looked at. Later chunks are twice as large each.
-	firstChunk = 256
+	// mostAtFirst bounds what is read at once of a partition before anything was looked at. Later chunks are twice as large each.
+	mostAtFirst = 256
 )
 
 // A Query is one page over a collection in one or more partitions. Ids are
@@ -45,11 +45,16 @@ func List[T any](ctx context.Context, q Query[T]) (items []T, after string, err 
 	if q.Page.After >= from && q.Page.After != "" {
 		from = q.Page.After + "\x00"
 	}
-	m, err := q.merge(ctx, from)
+	chunk := q.firstChunk()
+	scan := limit.ScanOf(ctx)
+	if err := scan.Read(ctx, chunk*len(q.Partitions)); err != nil {
+		return nil, "", err
+	}
+	m, err := q.merge(ctx, from, chunk)
 	if err != nil {
 		return nil, "", err
 	}
-	bytes, scan := 0, limit.ScanOf(ctx)
+	bytes := 0
 	for range scanBudget {
 		if err := scan.Look(ctx); err != nil {
 			return nil, "", err
@@ -101,9 +106,14 @@ type head struct {
 	last      bool // the partition has no entries after these
 }
 
-func (q Query[T]) merge(ctx context.Context, from string) (*merger, error) {
-	// Few at first: of many partitions each gives a page only a few entries, and a call may not be let to look at many.
-	m := &merger{chunk: max(4, min(q.Page.Size+1, 2*q.Page.Size/len(q.Partitions)+1, firstChunk))}
+// firstChunk is how many entries are read at once of each partition, at first: of many partitions each gives a page only a few, and a call may
+// not be let to look at many.
+func (q Query[T]) firstChunk() int {
+	return max(4, min(q.Page.Size+1, 2*q.Page.Size/len(q.Partitions)+1, mostAtFirst))
+}
+
+func (q Query[T]) merge(ctx context.Context, from string, chunk int) (*merger, error) {
+	m := &merger{chunk: chunk}
 	m.scan = func(ctx context.Context, p store.Partition, from string) ([]store.Entry, error) {
 		entries, err := q.DB.Scan(ctx, p, q.Collection, from, m.chunk)
 		for i, entry := range entries {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -40,5 +41,42 @@ func TestListsAreWeighed(t *testing.T) {
 	}
 	if _, _, err := listing.List(t.Context(), q); err != nil {
 		t.Errorf("a list that is of no call: %v", err)
+	}
+}
+
+// A counting store counts its scans.
+type counting struct {
+	store.DB
+	scans atomic.Int64
+}
+
+func (c *counting) Scan(ctx context.Context, p store.Partition, collection, from string, limit int) ([]store.Entry, error) {
+	c.scans.Add(1)
+	return c.DB.Scan(ctx, p, collection, from, limit)
+}
+
+// What is refused has read nothing, in however many partitions it would have looked.
+func TestListsAreWeighedBeforeTheyRead(t *testing.T) {
+	db := &counting{DB: open(t)}
+	l := limit.New(limit.Settings{RateLimit: 100}, nil, slog.New(slog.DiscardHandler))
+	admit := func() context.Context {
+		ctx, release, err := l.Admit(t.Context(), "greedy")
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(release)
+		return ctx
+	}
+	const atOnce = 16
+	for range atOnce { // that look at more than any call may
+		ctx := admit()
+		if err := limit.ScanOf(ctx).Read(ctx, 100); err != nil {
+			t.Fatal(err)
+		}
+	}
+	q := query(db, "w/", listing.Page{Size: 1000})
+	q.Partitions = listing.All(db)
+	if _, _, err := listing.List(admit(), q); fault.ReasonOf(err) != "TOO_MANY_SCANS_AT_ONCE" || db.scans.Load() != 0 {
+		t.Errorf("one list more: %v, after %d reads", err, db.scans.Load())
 	}
 }
