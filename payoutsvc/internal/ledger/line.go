@@ -13,7 +13,7 @@ import (
 
 // A Line has batches recorded one after the other. Those that wait are recorded together: a store writes many keys, put in order,
 // with less work than the same in pieces. No batch is held back to be joined by others: a group is whatever arrived while the last one
-// was recorded.
+// was recorded, or, where groups overlap, while it began to be.
 type Line struct {
 	recordGroup func(ctx context.Context, now time.Time, entries []Entry, o *order) []Outcome
 	overlaps    bool // a group begins when part of the last one is recorded, and not all of it
