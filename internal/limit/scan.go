@@ -55,8 +55,8 @@ func (l *Limiter) Admit(ctx context.Context, name string) (admitted context.Cont
 	}, nil
 }
 
-// Read is called before so many entries are read at once, which Look then need not count again: to read them is what takes the time.
-func (s *Scan) Read(ctx context.Context, entries int) error {
+// Spend is called before so many entries are read at once, which Look then need not count again: to read them is what takes the time.
+func (s *Scan) Spend(ctx context.Context, entries int) error {
 	if s == nil {
 		return nil
 	}
@@ -76,7 +76,7 @@ func (s *Scan) Look(ctx context.Context) error {
 	if s == nil {
 		return nil
 	}
-	if err := s.Read(ctx, 1); err != nil {
+	if err := s.Spend(ctx, 1); err != nil {
 		return err
 	}
 	s.left--

@@ -18,8 +18,9 @@ const (
 	byteBudget = 2 << 20
 	// parallelScans is how many partitions are read at once.
 	parallelScans = 8
-	// mostAtFirst bounds what is read at once of a partition before anything was looked at. Later chunks are twice as large each.
-	mostAtFirst = 256
+	// mostAtFirst bounds what is read at once of a partition before anything was looked at: as many as any call may look at, so that a large page of
+	// a partner who has little costs little. Later chunks are twice as large each.
+	mostAtFirst = 64
 )
 
 // A Query is one page over a collection in one or more partitions. Ids are
@@ -47,7 +48,7 @@ func List[T any](ctx context.Context, q Query[T]) (items []T, after string, err 
 	}
 	chunk := q.firstChunk()
 	scan := limit.ScanOf(ctx)
-	if err := scan.Read(ctx, chunk*len(q.Partitions)); err != nil {
+	if err := scan.Spend(ctx, chunk*len(q.Partitions)); err != nil {
 		return nil, "", err
 	}
 	m, err := q.merge(ctx, from, chunk)

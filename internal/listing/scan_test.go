@@ -70,7 +70,7 @@ func TestListsAreWeighedBeforeTheyRead(t *testing.T) {
 	const atOnce = 16
 	for range atOnce { // that look at more than any call may
 		ctx := admit()
-		if err := limit.ScanOf(ctx).Read(ctx, 100); err != nil {
+		if err := limit.ScanOf(ctx).Spend(ctx, 100); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -78,5 +78,9 @@ func TestListsAreWeighedBeforeTheyRead(t *testing.T) {
 	q.Partitions = listing.All(db)
 	if _, _, err := listing.List(admit(), q); fault.ReasonOf(err) != "TOO_MANY_SCANS_AT_ONCE" || db.scans.Load() != 0 {
 		t.Errorf("one list more: %v, after %d reads", err, db.scans.Load())
+	}
+	q.Partitions = q.Partitions[:1] // as of one partner, who has nothing
+	if _, _, err := listing.List(admit(), q); err != nil {
+		t.Errorf("a large page of who has little: %v", err)
 	}
 }

@@ -80,6 +80,10 @@ func (l *Line) recordNext(g *group) {
 		here, entries = append(here, p), append(entries, p.entries...)
 	}
 	g.places = nil // a place that somebody keeps keeps none of the others
+	if len(here) == 0 {
+		l.finishAll(done)
+		return
+	}
 	var outcomes []Outcome
 	// In this goroutine, a panic would end the process.
 	err := guarded(func() error {
