@@ -31,6 +31,7 @@ func TestReadPage(t *testing.T) {
 		{"the next page", request{size: 10, token: token}, []string{"partners/-", `state="SUBMITTED"`}, listing.Page{Size: 10, After: "partners/x"}, ""},
 		{"a token of another filter", request{token: token}, []string{"partners/-", `state="REJECTED"`}, listing.Page{}, "PAGE_TOKEN_INVALID"},
 		{"no base64", request{token: "%%%"}, nil, listing.Page{}, "PAGE_TOKEN_INVALID"},
+		{"a line break in it", request{token: "\r" + token}, []string{"partners/-", `state="SUBMITTED"`}, listing.Page{}, "PAGE_TOKEN_INVALID"},
 		{"too short", request{token: "AAAA"}, nil, listing.Page{}, "PAGE_TOKEN_INVALID"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -80,10 +81,11 @@ func TestSlice(t *testing.T) {
 func FuzzPageToken(f *testing.F) {
 	f.Add(listing.Token("cursor", "parent"))
 	f.Add("AAAAAAAAAAAA")
+	f.Add("\n" + listing.Token("cursor", "parent"))
 	f.Fuzz(func(t *testing.T, token string) {
 		var v fault.Violations
 		page := listing.ReadPage(&v, request{token: token}, "parent")
-		if v.Err() == nil && token != "" && listing.Token(page.After, "parent") != token && page.After != "" {
+		if v.Err() == nil && token != "" && listing.Token(page.After, "parent") != token {
 			t.Errorf("%q was taken as the cursor %q, whose token is another", token, page.After)
 		}
 	})
