@@ -29,6 +29,9 @@ func (l *Line) take(beside *group) *group {
 			continue
 		}
 		p.group = g
+		if p.after != nil && p.after.group == g {
+			p.after = p.after.after // what that waits for, this one waits for, too
+		}
 		if beside == nil || p.after != nil && p.after.group != beside {
 			p.after = nil // it need not be kept
 		}

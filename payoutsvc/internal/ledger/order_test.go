@@ -135,7 +135,9 @@ func TestE1_WhatIsBesideIsDoneAfter(t *testing.T) {
 	}
 	first := w.ledger.Put(t.Context(), w.now, each(partners, "first"), nil)
 	<-held
-	second := w.ledger.Put(t.Context(), w.now, append(each(partners[16:], "second"), each(partners[16:], "more")...), first)
+	// Of a group, as nothing begins beside the first that is smaller than that.
+	early := w.ledger.Put(t.Context(), w.now, each(partners[16:], "early"), first)
+	second := w.ledger.Put(t.Context(), w.now, each(partners[16:], "second"), early)
 	redistest.Await(t, "the second batch is recorded", func(context.Context) error {
 		for p := 16; p < len(partners); p++ {
 			if commits[p].Load() < 2 {
