@@ -65,7 +65,8 @@ func Turns(callers ...string) (order []int) {
 		at[p] = i
 		places = append(places, p)
 	}
-	for _, p := range byTurns(places) {
+	sortByTurns(places)
+	for _, p := range places {
 		order = append(order, at[p])
 	}
 	return order

@@ -17,10 +17,10 @@ type group struct {
 // slow, each batch is on its own: what is out takes as few with it as possible. The line is locked.
 func (l *Line) take(beside *group) *group {
 	g := &group{}
-	places := byTurns(l.places)
-	kept := places[:0]
+	sortByTurns(l.places)
+	kept := l.places[:0]
 	full := map[string]bool{} // callers with a batch that finds no room: their later ones don't overtake it, and those of others may
-	for _, p := range places {
+	for _, p := range l.places {
 		if g.size > 0 && (l.slow > 0 || g.size+len(p.entries) > l.most) {
 			full[p.caller] = true
 		}
@@ -37,7 +37,7 @@ func (l *Line) take(beside *group) *group {
 		}
 		g.places, g.size = append(g.places, p), g.size+len(p.entries)
 	}
-	clear(places[len(kept):])
+	clear(l.places[len(kept):])
 	l.places = kept
 	l.waiting -= g.size
 	if len(g.places) == 0 {

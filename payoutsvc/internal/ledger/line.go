@@ -39,6 +39,7 @@ type Line struct {
 type Place struct {
 	ctx      context.Context
 	caller   string // "" is nobody in particular
+	turn     int    // how many of its caller's are before it; see sortByTurns
 	now      time.Time
 	entries  []Entry
 	after    *Place        // nil, or the one that it must not overtake
@@ -144,18 +145,16 @@ func (l *Line) addUnrecorded(p *Place, n int) {
 	}
 }
 
-// byTurns orders places so that each caller has its turn: a caller that sent much does not go before the others with all of it.
-func byTurns(places []*Place) []*Place {
+// sortByTurns has each caller take its turn: one that sent much does not go before the others with all of it.
+func sortByTurns(places []*Place) {
 	turns := map[string]int{}
-	turn := make(map[*Place]int, len(places))
 	for _, p := range places {
-		turn[p] = turns[p.caller]
+		p.turn = turns[p.caller]
 		turns[p.caller]++
 	}
 	if len(turns) > 1 {
-		slices.SortStableFunc(places, func(a, b *Place) int { return turn[a] - turn[b] })
+		slices.SortStableFunc(places, func(a, b *Place) int { return a.turn - b.turn })
 	}
-	return places
 }
 
 // failed are the outcomes of entries of which none is recorded.
