@@ -8,9 +8,10 @@ import (
 // A group is what is recorded together.
 type group struct {
 	places   []*Place
-	size     int // how many entries they have
+	size     int  // how many entries they have
+	begun    bool // part of it is recorded, or nobody waits for it: another may begin beside it
 	order    *order
-	patience time.Duration // with it, while others wait
+	patience time.Duration // how long others wait for it; unlike the line's, 0 is not at all
 }
 
 // take takes the next group out of the line, to be recorded beside another if there is one; nil if nothing may go on. While something is
@@ -65,8 +66,10 @@ func (l *Line) recordNext(g *group) {
 	defer func() {
 		l.mu.Lock()
 		defer l.mu.Unlock()
-		l.begun(g)           // all of it
-		g.order.before = nil // a group that somebody keeps keeps none of those before it
+		g.begun = true // also where it was given up as a whole
+		if g.order != nil {
+			g.order.before = nil // a group that somebody keeps keeps none of those before it
+		}
 	}()
 	var now time.Time
 	var here []*Place

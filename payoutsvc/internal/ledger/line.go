@@ -32,7 +32,6 @@ type Line struct {
 	working      int            // how many goroutines take groups
 	slow         int            // groups that they wait for no more
 	last         *group         // that was begun
-	beginning    bool           // nothing of it is recorded yet
 }
 
 // A Place is where a batch stands in a Line. That of no entries is done.
@@ -233,7 +232,7 @@ func (l *Line) wake() {
 // begin takes the next group, to be recorded beside so many others that are waited for; nil if none may. One that begins beside another is
 // to be as large as that, or groups would only become smaller. The line is locked.
 func (l *Line) begin(others int) *group {
-	if others > 1 || others == 1 && (!l.overlaps || l.beginning || l.slow > 0 || l.waiting < l.last.size) {
+	if others > 1 || others == 1 && (!l.overlaps || !l.last.begun || l.slow > 0 || l.waiting < l.last.size) {
 		return nil
 	}
 	var beside *group
@@ -244,23 +243,22 @@ func (l *Line) begin(others int) *group {
 	if g == nil {
 		return nil
 	}
-	g.order = &order{}
-	if beside != nil {
-		g.order.before = beside.order
-	}
 	if l.overlaps {
-		g.order.begun = func() {
+		g.order = &order{partRecorded: func() {
 			l.mu.Lock()
 			defer l.mu.Unlock()
-			l.begun(g)
+			g.begun = true
 			l.wake()
+		}}
+		if beside != nil {
+			g.order.before = beside.order
 		}
 	}
 	g.patience = l.patience
 	if l.slow > 0 {
 		g.patience = 0
 	}
-	l.last, l.beginning = g, true
+	l.last = g
 	return g
 }
 
@@ -299,13 +297,6 @@ func (l *Line) record(g *group) {
 	}
 }
 
-// begun notes that another group may begin beside one. The line is locked.
-func (l *Line) begun(g *group) {
-	if l.last == g {
-		l.beginning = false
-	}
-}
-
 // leave notes that a group is still at work, and nobody waits for it; false if too many are.
 func (l *Line) leave(g *group, finished <-chan struct{}) bool {
 	l.mu.Lock()
@@ -314,7 +305,7 @@ func (l *Line) leave(g *group, finished <-chan struct{}) bool {
 		return false
 	}
 	l.slow++
-	l.begun(g)
+	g.begun = true
 	go func() {
 		<-finished
 		l.mu.Lock()

@@ -2,12 +2,12 @@ package ledger
 
 import "github.com/incentives-dev/incentives/internal/store"
 
-// An order has what lies in one partition recorded in the order of groups, where one begins while another is at work. That of nil
-// orders nothing.
+// An order keeps groups, of which one begins while another is at work, in their order within each partition. The nil order is of groups
+// that never overlap.
 type order struct {
-	before   *order          // of the group that is at work; nil if none is
-	begun    func()          // is called when part of the group is recorded; nil where nobody waits for that
-	recorded []chan struct{} // by partition: closed when what the group has there is recorded; nil where it has nothing
+	before       *order          // of the group that is at work; nil if none is
+	partRecorded func()          // is called when part of the group is recorded
+	recorded     []chan struct{} // by partition: closed when what the group has there is recorded; nil where it has nothing
 }
 
 // divide notes where a group has something.
@@ -29,14 +29,12 @@ func (o *order) done(shares []share) {
 	for _, s := range shares {
 		close(o.recorded[s.partition])
 	}
-	if o.begun != nil {
-		o.begun()
-	}
+	o.partRecorded()
 }
 
-// await returns when the group before has nothing in a partition any more. That one may have been given up before it was divided.
+// await returns when what the group before has in a partition is recorded.
 func (o *order) await(p store.Partition) {
-	if o == nil || o.before == nil || o.before.recorded == nil {
+	if o == nil || o.before == nil || o.before.recorded == nil { // all of that one may have been given up, so that it was not divided
 		return
 	}
 	if recorded := o.before.recorded[p]; recorded != nil {
