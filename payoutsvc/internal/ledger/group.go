@@ -14,8 +14,8 @@ type group struct {
 	patience time.Duration // how long others wait for it; unlike the line's, 0 is not at all
 }
 
-// take takes the next group out of the line, to be recorded beside another if there is one; nil if nothing may go on. While something is
-// slow, each batch is on its own: what is out takes as few with it as possible. The line is locked.
+// take takes the next group out of the line, to be recorded beside another if there is one; nil if nothing may go on. While a group is
+// slow, each batch is a group of its own: a partition that is out is to hold up as few as possible. The line is locked.
 func (l *Line) take(beside *group) *group {
 	g := &group{}
 	sortByTurns(l.places)
@@ -47,7 +47,7 @@ func (l *Line) take(beside *group) *group {
 	return g
 }
 
-// mayJoin tells whether a place overtakes none in a group. What is in the group beside it, if there is one, it does not overtake: see order.
+// mayJoin tells whether a place overtakes nothing when it joins a group: what is in the group beside that, if there is one, it can't (see order).
 func (p *Place) mayJoin(g, beside *group) bool {
 	if p.after == nil || p.after.group == g || beside != nil && p.after.group == beside {
 		return true
@@ -60,9 +60,9 @@ func (p *Place) mayJoin(g, beside *group) bool {
 	}
 }
 
-// recordNext records a group, but for what was given up. All of it is recorded as of the latest moment at which one was put in line, so that
+// record records a group, but for what was given up. All of it is recorded as of the latest moment at which one was put in line, so that
 // record times never go back.
-func (l *Line) recordNext(g *group) {
+func (l *Line) record(g *group) {
 	defer func() {
 		l.mu.Lock()
 		defer l.mu.Unlock()
@@ -72,49 +72,53 @@ func (l *Line) recordNext(g *group) {
 		}
 	}()
 	var now time.Time
-	var here []*Place
 	entries := make([]Entry, 0, g.size)
-	done := make([]result, 0, len(g.places))
-	for _, p := range g.places {
+	results := make([]result, len(g.places))
+	for i, p := range g.places {
+		results[i].place = p
 		if err := p.ctx.Err(); err != nil {
-			done = append(done, result{p, failed(p.entries, err)})
+			results[i].outcomes = failed(p.entries, err)
 			continue
 		}
 		if p.now.After(now) {
 			now = p.now
 		}
-		here, entries = append(here, p), append(entries, p.entries...)
+		entries = append(entries, p.entries...)
 	}
 	g.places = nil // a place that somebody keeps keeps none of the others
-	if len(here) == 0 {
-		l.finishAll(done)
-		return
+	outcomes := l.recordEntries(now, entries, g.order)
+	for i := range results {
+		if r := &results[i]; r.outcomes == nil {
+			n := len(r.place.entries)
+			r.outcomes, outcomes = outcomes[:n:n], outcomes[n:]
+		}
 	}
-	var outcomes []Outcome
-	// In this goroutine, a panic would end the process.
+	l.finishAll(results)
+}
+
+// recordEntries is recordGroup in a goroutine that nobody guards, where a panic would end the process.
+func (l *Line) recordEntries(now time.Time, entries []Entry, o *order) (outcomes []Outcome) {
+	if len(entries) == 0 {
+		return nil
+	}
 	err := guarded(func() error {
-		outcomes = l.recordGroup(context.Background(), now, entries, g.order) // nobody's: no caller ends it for the others
+		outcomes = l.recordGroup(context.Background(), now, entries, o) // nobody's: no caller ends it for the others
 		return nil
 	})
 	if err != nil {
-		outcomes = failed(entries, err)
+		return failed(entries, err)
 	}
-	for _, p := range here {
-		n := len(p.entries)
-		done = append(done, result{p, outcomes[:n:n]})
-		outcomes = outcomes[n:]
-	}
-	l.finishAll(done)
+	return outcomes
 }
 
 // A result is what became of a place.
 type result struct {
 	place    *Place
-	outcomes []Outcome
+	outcomes []Outcome // nil while it is not known
 }
 
-// finishAll finishes places, each after the one that it must not overtake: that may be at work still, where this one has nothing, and
-// what comes after this one looks no further.
+// finishAll finishes places, each after the one that it must not overtake. That may be at work still, in partitions where this one has
+// nothing, and whatever is put behind this one waits for this one alone.
 func (l *Line) finishAll(results []result) {
 	var waiting []result
 	l.mu.Lock()

@@ -30,7 +30,7 @@ type Line struct {
 	unrecorded   int            // likewise, and in groups until they are recorded
 	unrecordedOf map[string]int // of these, those of each caller
 	working      int            // how many goroutines take groups
-	slow         int            // groups that they wait for no more
+	slow         int            // groups that are at work, and that they wait for no more
 	last         *group         // that was begun
 }
 
@@ -84,10 +84,10 @@ func (l *Ledger) lines() {
 	}
 }
 
-// Put puts a batch in line, however much waits there. Callers of Put bound what they have in line themselves. It is recorded with after or
-// later, if after is not nil, and not done before that is. An empty batch is done at once, so what is put after it may overtake what came
-// before it, unless that is done. Entries are as for
-// [Ledger.Record]. Where ctx is done before it is their turn, they are not recorded.
+// Put puts a batch in line, however much waits there: its callers bound what they have there themselves. Where after is not nil, the batch
+// does not overtake that: an id that both have is decided on in their order, and it is not done before after is. An empty batch is done at
+// once, so what is put behind it may overtake what came before it, unless that is done. Entries are as for [Ledger.Record]. Where ctx is
+// done before it is their turn, they are not recorded.
 func (l *Ledger) Put(ctx context.Context, now time.Time, entries []Entry, after *Place) *Place {
 	return l.batches.put(&Place{ctx: ctx, now: now, entries: entries, after: after}, false)
 }
@@ -265,7 +265,7 @@ func (l *Line) begin(others int) *group {
 // work records a group, and then what waits, until nothing does, or others do it.
 func (l *Line) work(g *group) {
 	for g != nil {
-		l.record(g)
+		l.recordOrLeave(g)
 		l.mu.Lock()
 		if g = l.begin(l.working - 1); g == nil {
 			l.working--
@@ -274,16 +274,16 @@ func (l *Line) work(g *group) {
 	}
 }
 
-// record records a group, and returns before it has where that takes too long.
-func (l *Line) record(g *group) {
+// recordOrLeave records a group, and leaves it at work where that takes too long.
+func (l *Line) recordOrLeave(g *group) {
 	if l.patience == 0 {
-		l.recordNext(g)
+		l.record(g)
 		return
 	}
 	finished := make(chan struct{})
 	go func() {
 		defer close(finished)
-		l.recordNext(g)
+		l.record(g)
 	}()
 	for patience := g.patience; ; patience = l.patience { // where too many are slow, some may be recorded meanwhile
 		select {
@@ -297,7 +297,7 @@ func (l *Line) record(g *group) {
 	}
 }
 
-// leave notes that a group is still at work, and nobody waits for it; false if too many are.
+// leave has nobody wait any more for a group that is at work; false if too many are left already.
 func (l *Line) leave(g *group, finished <-chan struct{}) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
