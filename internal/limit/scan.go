@@ -6,7 +6,7 @@ import (
 )
 
 const (
-	// freeEntries is how many entries any call looks at for nothing: more than a page of one partner has that is of the usual size.
+	// freeEntries is how many entries any call looks at without being counted: more than a page of one partner has that is of the usual size.
 	freeEntries = 64
 	// mostScans is how many calls of one caller look at more than that at once, or wait to. It is few, since they have one
 	// rate: the more there are, the longer each takes.
@@ -24,9 +24,8 @@ const (
 type Scan struct {
 	limiter *Limiter
 	caller  string
-	granted int    // entries so far
-	left    int    // of them, those that it has not looked at yet
-	leave   func() // nil while it has no place
+	left    int    // how many entries it may look at before it needs more
+	leave   func() // leaves its place among the caller's scans; nil while it has looked at few entries, and has none
 }
 
 type scanKey struct{}
@@ -46,7 +45,7 @@ func (l *Limiter) Admit(ctx context.Context, name string) (admitted context.Cont
 	if l.perSecond == 0 {
 		return ctx, leave, nil
 	}
-	s := &Scan{limiter: l, caller: name}
+	s := &Scan{limiter: l, caller: name, left: freeEntries}
 	return context.WithValue(ctx, scanKey{}, s), func() {
 		if s.leave != nil {
 			s.leave()
@@ -55,17 +54,15 @@ func (l *Limiter) Admit(ctx context.Context, name string) (admitted context.Cont
 	}, nil
 }
 
-// Spend is called before so many entries are read at once, which Look then need not count again: to read them is what takes the time.
-func (s *Scan) Spend(ctx context.Context, entries int) error {
+// Reserve is called before so many entries are read at once, since to read them is what takes the time. Look does not wait for these then.
+func (s *Scan) Reserve(ctx context.Context, entries int) error {
 	if s == nil {
 		return nil
 	}
 	for s.left < entries {
-		n, err := s.more(ctx)
-		if err != nil {
+		if err := s.more(ctx); err != nil {
 			return err
 		}
-		s.granted, s.left = s.granted+n, s.left+n
 	}
 	return nil
 }
@@ -76,7 +73,7 @@ func (s *Scan) Look(ctx context.Context) error {
 	if s == nil {
 		return nil
 	}
-	if err := s.Spend(ctx, 1); err != nil {
+	if err := s.Reserve(ctx, 1); err != nil {
 		return err
 	}
 	s.left--
@@ -84,27 +81,25 @@ func (s *Scan) Look(ctx context.Context) error {
 }
 
 // more grants more entries.
-func (s *Scan) more(ctx context.Context) (n int, err error) {
-	if s.granted == 0 {
-		return freeEntries, nil
-	}
+func (s *Scan) more(ctx context.Context) error {
 	if s.leave == nil {
 		leave, ok := s.limiter.scans.Take(s.caller, mostScans)
 		if !ok {
-			return 0, tooMuch("TOO_MANY_SCANS_AT_ONCE", time.Second,
+			return tooMuch("TOO_MANY_SCANS_AT_ONCE", time.Second,
 				"%d calls of this caller look at many entries each, which is as many as are taken: make fewer at once, or narrow what is listed", mostScans)
 		}
 		s.leave = leave
 	}
-	err = s.limiter.caller(s.caller).scans.WaitN(ctx, grant)
+	err := s.limiter.caller(s.caller).scans.WaitN(ctx, grant)
 	if err != nil && ctx.Err() != nil {
-		return 0, ctx.Err()
+		return ctx.Err()
 	}
 	if err != nil { // it would wait beyond the deadline, and does not
-		return 0, tooMuch("SCAN_TOO_LONG", time.Second,
+		return tooMuch("SCAN_TOO_LONG", time.Second,
 			"what is listed takes a look at more entries than there is time for, at %d a second: narrow the parent or the filter", s.limiter.scanRate())
 	}
-	return grant, nil
+	s.left += grant
+	return nil
 }
 
 // scanRate is how many entries a second the calls of one caller look at.

@@ -48,7 +48,7 @@ func List[T any](ctx context.Context, q Query[T]) (items []T, after string, err 
 	}
 	chunk := q.firstChunk()
 	scan := limit.ScanOf(ctx)
-	if err := scan.Spend(ctx, chunk*len(q.Partitions)); err != nil {
+	if err := scan.Reserve(ctx, chunk*len(q.Partitions)); err != nil {
 		return nil, "", err
 	}
 	m, err := q.merge(ctx, from, chunk)

@@ -70,7 +70,7 @@ func TestListsAreWeighedBeforeTheyRead(t *testing.T) {
 	const atOnce = 16
 	for range atOnce { // that look at more than any call may
 		ctx := admit()
-		if err := limit.ScanOf(ctx).Spend(ctx, 100); err != nil {
+		if err := limit.ScanOf(ctx).Reserve(ctx, 100); err != nil {
 			t.Fatal(err)
 		}
 	}
