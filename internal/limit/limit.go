@@ -88,9 +88,8 @@ func New(s Settings, db any, log *slog.Logger) *Limiter {
 	return l
 }
 
-// Take takes one call of a caller. RESOURCE_EXHAUSTED where it has had its share, with the time until there is more. When the
-// call is over, release has to be called.
-func (l *Limiter) Take(ctx context.Context, name string) (release func(), err error) {
+// take takes one call of a caller, without a Scan.
+func (l *Limiter) take(ctx context.Context, name string) (release func(), err error) {
 	release, ok := l.inFlight.Take(name, mostInFlight)
 	if !ok {
 		return nil, tooMuch("TOO_MANY_CALLS_AT_ONCE", time.Second, "%d calls of this caller are in flight, which is as many as are taken", mostInFlight)
@@ -126,7 +125,7 @@ func (l *Limiter) caller(name string) *caller {
 
 // count counts one call.
 func (l *Limiter) count(ctx context.Context, name string, c *caller) error {
-	if l.isShared() {
+	if l.asksRedis() {
 		granted, after, err := l.lease(ctx, name, c)
 		switch {
 		case err == nil && granted:
@@ -147,8 +146,8 @@ func (l *Limiter) count(ctx context.Context, name string, c *caller) error {
 	return nil
 }
 
-// isShared tells whether Redis is to be asked.
-func (l *Limiter) isShared() bool {
+// asksRedis tells whether there is a Redis to ask, and it is not out.
+func (l *Limiter) asksRedis() bool {
 	if l.shared == nil {
 		return false
 	}
@@ -180,7 +179,7 @@ func (l *Limiter) exceeded(after time.Duration) error {
 func (l *Limiter) lease(ctx context.Context, name string, c *caller) (granted bool, after time.Duration, err error) {
 	c.leasing.Lock()
 	defer c.leasing.Unlock()
-	if !l.isShared() {
+	if !l.asksRedis() {
 		return false, 0, errOut // or each that waits would wait for Redis in its turn
 	}
 	if c.leased == 0 {

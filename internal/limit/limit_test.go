@@ -23,7 +23,7 @@ func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
 func take(t *testing.T, l *Limiter, caller string, calls int) (taken int, refusal error) {
 	t.Helper()
 	for range calls {
-		release, err := l.Take(t.Context(), caller)
+		release, err := l.take(t.Context(), caller)
 		if err != nil {
 			if refusal == nil {
 				refusal = err
@@ -66,17 +66,17 @@ func TestTakeAtOnce(t *testing.T) {
 	l := New(Settings{}, nil, quiet())
 	var held []func()
 	for i := range mostInFlight {
-		release, err := l.Take(t.Context(), "ann")
+		release, err := l.take(t.Context(), "ann")
 		if err != nil {
 			t.Fatalf("call %d at once: %v", i, err)
 		}
 		held = append(held, release)
 	}
-	if _, err := l.Take(t.Context(), "ann"); fault.ReasonOf(err) != "TOO_MANY_CALLS_AT_ONCE" {
+	if _, err := l.take(t.Context(), "ann"); fault.ReasonOf(err) != "TOO_MANY_CALLS_AT_ONCE" {
 		t.Errorf("one more: %v, want TOO_MANY_CALLS_AT_ONCE", err)
 	}
 	held[0]()
-	if _, err := l.Take(t.Context(), "ann"); err != nil {
+	if _, err := l.take(t.Context(), "ann"); err != nil {
 		t.Errorf("when one is over: %v", err)
 	}
 }
@@ -203,7 +203,7 @@ func TestRedisHangs(t *testing.T) {
 	var calls sync.WaitGroup
 	for range 50 {
 		calls.Go(func() {
-			release, err := l.Take(t.Context(), "ann")
+			release, err := l.take(t.Context(), "ann")
 			if err != nil {
 				t.Error(err)
 				return

@@ -8,7 +8,7 @@ type Places struct {
 	taken map[string]int
 }
 
-// Take takes a place of those that a key may have; ok is false where none is left. It has to be left, once.
+// Take takes a place of those that a key may have; ok is false where none is left. It has to be left; to leave it twice is to leave it once.
 func (p *Places) Take(key string, most int) (leave func(), ok bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -36,9 +36,10 @@ func ScanOf(ctx context.Context) *Scan {
 	return s
 }
 
-// Admit takes one call of a caller, as Take does. What lists look at in the context is the caller's.
+// Admit takes one call of a caller. RESOURCE_EXHAUSTED where it has had its share, with the time until there is more. What lists look at in
+// the context is the caller's. When the call is over, release has to be called.
 func (l *Limiter) Admit(ctx context.Context, name string) (admitted context.Context, release func(), err error) {
-	leave, err := l.Take(ctx, name)
+	leave, err := l.take(ctx, name)
 	if err != nil {
 		return nil, nil, err
 	}
