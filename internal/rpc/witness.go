@@ -35,9 +35,9 @@ func (w witnessed) ServerHandshake(raw net.Conn) (net.Conn, credentials.AuthInfo
 		w.refusals.TellHandshake(raw.RemoteAddr(), err)
 		return conn, info, err
 	}
-	on := &witness{Conn: conn, refusals: w.refusals}
-	on.frame = on.head[:0]
-	return on, info, nil
+	watched := &witness{Conn: conn, refusals: w.refusals}
+	watched.frame = watched.memory[:0]
+	return watched, info, nil
 }
 
 // TellHandshake logs a TLS handshake that failed. A client that goes without a word is none: load balancers look whether a port is open.
@@ -47,33 +47,29 @@ func (r *Refusals) TellHandshake(from net.Addr, err error) {
 		expired, _   = errors.AsType[x509.CertificateInvalidError](err)
 		noTLS, isNot = errors.AsType[tls.RecordHeaderError](err)
 		operation, _ = errors.AsType[*net.OpError](err)
-		call         = refusedConnection{kind: fault.Invalid, reason: "TLS_HANDSHAKE_FAILED"}
+		kind, reason = fault.Invalid, "TLS_HANDSHAKE_FAILED"
+		cause        string
 	)
 	switch {
 	case errors.Is(err, io.EOF), errors.Is(err, net.ErrClosed):
 		return
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		call = refusedConnection{kind: fault.Limit, reason: errTooSlow.Reason}
+		kind, reason = fault.Limit, errTooSlow.Reason
 	case untrusted != nil && expired.Cert != nil && expired.Reason == x509.Expired:
-		call.kind, call.cause = fault.Unauthenticated, "CERTIFICATE_EXPIRED"
+		kind, cause = fault.Unauthenticated, "CERTIFICATE_EXPIRED"
 	case untrusted != nil:
-		call.kind, call.cause = fault.Unauthenticated, "CERTIFICATE_NOT_TRUSTED" // such as one of another CA
+		kind, cause = fault.Unauthenticated, "CERTIFICATE_NOT_TRUSTED" // such as one of another CA
 	case isNot && noTLS.Msg != "":
-		call.cause = "NO_TLS"
+		cause = "NO_TLS"
 	case operation != nil && operation.Op == "remote error": // as crypto/tls has alerts
-		call.cause = "CLIENT_REFUSED" // such as one that does not trust the server's certificate
+		cause = "CLIENT_REFUSED" // such as one that does not trust the server's certificate
 	}
-	call.tell(r, from)
+	r.tellConnection(from, kind, reason, cause)
 }
 
-// A refusedConnection is what is logged of what was refused before it was a call.
-type refusedConnection struct {
-	kind          fault.Kind
-	reason, cause string
-}
-
-func (c refusedConnection) tell(r *Refusals, from net.Addr) {
-	r.Tell(context.Background(), c.kind, Refusal{Source: auth.AddressOf(from.String()), Call: "connect", Reason: c.reason, Cause: c.cause})
+// tellConnection logs what was refused before it was a call.
+func (r *Refusals) tellConnection(from net.Addr, kind fault.Kind, reason, cause string) {
+	r.Tell(context.Background(), kind, Refusal{Source: auth.AddressOf(from.String()), Call: "connect", Reason: reason, Cause: cause})
 }
 
 // A witness is a connection of a server.
@@ -83,15 +79,15 @@ type witness struct {
 	refusals *Refusals
 	reading  atomic.Bool
 	over     atomic.Bool // the client has gone or was told to, or the log has it
-	read     int         // bytes of the client's preface, up to all of it
-	frame    []byte      // the beginning of the frame that is being written, as far as it is told by
-	head     [frameHeader + telling]byte
-	rest     int // bytes of that frame that are still to come, and tell nothing
+	preface  int         // how many bytes of the client's preface have come
+	frame    []byte      // the frame that is being written, up to where it has told what it refuses
+	memory   [frameHeader + telling]byte
+	rest     int // how many bytes of that frame are still to come behind that
 }
 
 const (
 	frameHeader = 9 // bytes, of which three are the length of what follows, then there are the type, the flags and the stream
-	telling     = 8 // bytes of what follows that tell why: at most a stream and an error
+	telling     = 8 // bytes that follow and tell why: at most a stream and an error
 )
 
 // Read implements [net.Conn]. gRPC reads from one goroutine.
@@ -102,18 +98,19 @@ func (w *witness) Read(b []byte) (int, error) {
 	if err != nil {
 		w.over.Store(true)
 	}
-	if w.read >= len(http2.ClientPreface) {
+	rest := http2.ClientPreface[w.preface:]
+	if rest == "" {
 		return n, err
 	}
-	if k := min(n, len(http2.ClientPreface)-w.read); string(b[:k]) == http2.ClientPreface[w.read:w.read+k] {
-		w.read += k
+	if k := min(n, len(rest)); string(b[:k]) == rest[:k] {
+		w.preface += k
 	} else {
-		w.read = len(http2.ClientPreface)
+		w.preface = len(http2.ClientPreface)
 		w.over.Store(true)
-		refusedConnection{fault.Invalid, "REQUEST_UNREADABLE", "NO_HTTP2"}.tell(w.refusals, w.RemoteAddr())
+		w.tell(fault.Invalid, "REQUEST_UNREADABLE", "NO_HTTP2")
 	}
 	if n == 0 && errors.Is(err, os.ErrDeadlineExceeded) {
-		refusedConnection{fault.Limit, errTooSlow.Reason, ""}.tell(w.refusals, w.RemoteAddr())
+		w.tell(fault.Limit, errTooSlow.Reason, "")
 	}
 	return n, err
 }
@@ -122,7 +119,7 @@ func (w *witness) Read(b []byte) (int, error) {
 // a word, and from where it reads. What it closes for another reason, it closes while it reads.
 func (w *witness) Close() error {
 	if !w.reading.Load() && !w.over.Swap(true) {
-		refusedConnection{fault.Invalid, "REQUEST_UNREADABLE", "FRAMES_MALFORMED"}.tell(w.refusals, w.RemoteAddr())
+		w.tell(fault.Invalid, "REQUEST_UNREADABLE", "FRAMES_MALFORMED")
 	}
 	return w.Conn.Close()
 }
@@ -133,6 +130,10 @@ func (w *witness) Write(b []byte) (int, error) {
 	return w.Conn.Write(b)
 }
 
+func (w *witness) tell(kind fault.Kind, reason, cause string) {
+	w.refusals.tellConnection(w.RemoteAddr(), kind, reason, cause)
+}
+
 // look goes through the frames in what is written; it may end in the middle of one.
 func (w *witness) look(b []byte) {
 	for len(b) > 0 {
@@ -141,20 +142,23 @@ func (w *witness) look(b []byte) {
 			w.rest, b = w.rest-n, b[n:]
 			continue
 		}
-		want := frameHeader
-		if len(w.frame) >= frameHeader {
-			want += min(w.length(), telling)
-		}
-		n := min(want-len(w.frame), len(b))
-		w.frame = append(w.frame, b[:n]...)
-		b = b[n:]
-		if len(w.frame) < frameHeader || len(w.frame) < frameHeader+min(w.length(), telling) {
+		n := min(w.wanted()-len(w.frame), len(b))
+		w.frame, b = append(w.frame, b[:n]...), b[n:]
+		if len(w.frame) < w.wanted() { // which is more when the header is there
 			continue
 		}
 		w.judge(http2.FrameType(w.frame[3]), w.frame[frameHeader:])
-		w.rest = w.length() - (len(w.frame) - frameHeader)
-		w.frame = w.head[:0]
+		w.rest = frameHeader + w.length() - len(w.frame)
+		w.frame = w.memory[:0]
 	}
+}
+
+// wanted is how much of a frame has to be there to judge it.
+func (w *witness) wanted() int {
+	if len(w.frame) < frameHeader {
+		return frameHeader
+	}
+	return frameHeader + min(w.length(), telling)
 }
 
 // length is how long what follows the frame's header is.
@@ -173,10 +177,10 @@ func (w *witness) judge(kind http2.FrameType, payload []byte) {
 	case kind == http2.FrameHeaders && len(payload) > 0:
 		switch firstField(payload) { // of an answer, the status is first, by its number in the tables of HPACK (RFC 7541, A)
 		case 0x8c: // 400
-			refusedConnection{fault.Invalid, "REQUEST_UNREADABLE", "HEADERS_MALFORMED"}.tell(w.refusals, w.RemoteAddr())
+			w.tell(fault.Invalid, "REQUEST_UNREADABLE", "HEADERS_MALFORMED")
 		case 0x48, 0x49, 0x4a, 0x4b, 0x4c, 0x4d, 0x4e, // in digits: 415 and 405, which have a number when the connection has them again,
 			0x08, 0x09, 0x0a, 0x0b, 0x0c, 0x0d, 0x0e: // or never where the client keeps no table
-			refusedConnection{fault.Invalid, "REQUEST_UNREADABLE", "NO_GRPC"}.tell(w.refusals, w.RemoteAddr())
+			w.tell(fault.Invalid, "REQUEST_UNREADABLE", "NO_GRPC")
 		}
 	}
 }
@@ -201,11 +205,11 @@ func firstField(block []byte) byte {
 func (w *witness) reset(code http2.ErrCode) {
 	switch code {
 	case http2.ErrCodeFrameSize: // gRPC's word for it
-		refusedConnection{fault.Invalid, "HEADERS_TOO_LARGE", ""}.tell(w.refusals, w.RemoteAddr())
+		w.tell(fault.Invalid, "HEADERS_TOO_LARGE", "")
 	case http2.ErrCodeProtocol, http2.ErrCodeFlowControl, http2.ErrCodeCompression:
-		refusedConnection{fault.Invalid, "REQUEST_UNREADABLE", "FRAMES_MALFORMED"}.tell(w.refusals, w.RemoteAddr())
+		w.tell(fault.Invalid, "REQUEST_UNREADABLE", "FRAMES_MALFORMED")
 	case http2.ErrCodeEnhanceYourCalm:
-		refusedConnection{fault.Limit, "TOO_MANY_PINGS", ""}.tell(w.refusals, w.RemoteAddr())
+		w.tell(fault.Limit, "TOO_MANY_PINGS", "")
 	default: // no more than an end, or a call that is told of elsewhere
 	}
 }
