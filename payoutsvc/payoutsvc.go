@@ -163,11 +163,7 @@ func (c Config) serve(ctx context.Context, listener net.Listener, p parts) error
 		return err
 	}
 	c.Log.Error("payout runs or earnings of streams did not end when they were told to", "service", "payoutsvc")
-	late := fmt.Errorf("payoutsvc: payout runs or earnings of streams are %w", rpc.ErrAtWork)
-	if err != nil {
-		return fmt.Errorf("%w; %w", err, late)
-	}
-	return late
+	return rpc.Both(err, fmt.Errorf("payoutsvc: payout runs or earnings of streams are %w", rpc.ErrAtWork))
 }
 
 // inBackground does some work; ended is closed when all of it is over.

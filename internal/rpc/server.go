@@ -1,7 +1,6 @@
 package rpc
 
 import (
-	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -134,11 +133,7 @@ func (s *Server) Serve(ctx context.Context) error {
 	}
 	state.Shutdown()
 	close(s.Drain)
-	stopping := s.stop(server)
-	if failure != nil && stopping != nil {
-		return fmt.Errorf("%w; %w", failure, stopping)
-	}
-	return cmp.Or(failure, stopping)
+	return Both(failure, s.stop(server))
 }
 
 // watchReadiness keeps the state of all services up to date.

@@ -1,6 +1,7 @@
 package rpc
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -12,26 +13,34 @@ import (
 	"google.golang.org/grpc"
 )
 
-// ErrAtWork is in what a service ends with that has work which does not end. What that works on, such as a store, must not be closed
+// ErrAtWork is in the error of a service that ends while some of its work does not. What that works on, such as a store, must not be closed
 // then: closing may wait for it, too, and what was acknowledged is durable without.
 var ErrAtWork = errors.New("still at work")
 
-// CloseAfter closes the store of a service, and returns what that has ended with: served, or that the store can't be closed.
+// CloseAfter closes the store of a service, and returns what the service has ended with, and that the store can't be closed.
 func CloseAfter(served error, service string, store io.Closer) error {
 	if errors.Is(served, ErrAtWork) {
 		return served // the process ends, and the store is as after a crash
 	}
-	if closing := store.Close(); served == nil && closing != nil {
-		return fmt.Errorf("%s: close the store: %w", service, closing)
+	if err := store.Close(); err != nil {
+		return Both(served, fmt.Errorf("%s: close the store: %w", service, err))
 	}
 	return served
+}
+
+// Both is one error of two, either of which may be nil, in one line.
+func Both(first, second error) error {
+	if first == nil || second == nil {
+		return cmp.Or(first, second)
+	}
+	return fmt.Errorf("%w; %w", first, second)
 }
 
 // leastOvertime is for what was cut off to notice, however short the deadline is.
 const leastOvertime = time.Second
 
-// Overtime waits for what was told to end at once, as long as the deadline for ending in peace is: nobody who stops a service should
-// have to kill it. It tells whether it has ended.
+// Overtime waits for what was told to end at once, as long again as for its ending in peace: nobody who stops a service should have to
+// kill it. It tells whether it has ended.
 func Overtime(deadline time.Duration, ended <-chan struct{}) bool {
 	return within(max(deadline, leastOvertime), ended)
 }
@@ -48,7 +57,7 @@ func within(d time.Duration, ended <-chan struct{}) bool {
 	}
 }
 
-// stop waits for what is in flight, up to the deadline, then cuts it off. Handlers that go on all the same it gives up, with ErrAtWork.
+// stop waits for what is in flight, up to the deadline, then cuts it off. Where handlers go on all the same, it returns ErrAtWork.
 func (s *Server) stop(server *grpc.Server) error {
 	done := make(chan struct{})
 	go func() {
@@ -59,7 +68,7 @@ func (s *Server) stop(server *grpc.Server) error {
 		return nil
 	}
 	s.Log.Warn("calls were cut off", "service", s.Name, "deadline", s.Deadline)
-	go server.Stop() // it waits for handlers as GracefulStop does, which it has return when they are over
+	go server.Stop() // in its own goroutine, since it waits for handlers, too; GracefulStop returns when they are over
 	if Overtime(s.Deadline, done) {
 		return nil
 	}
