@@ -9,22 +9,22 @@ import (
 	"github.com/incentives-dev/incentives/internal/store"
 )
 
-// A sorter puts keys in order. It keeps its memory.
+// A sorter puts keys in order. It keeps its memory for the next ones.
 type sorter struct {
 	collections []string
 	ids         []sortedID
 }
 
-// A sortedID is an id that is sorted by some of its bytes, as far as they tell it from another: to look at all of it takes longer
-// than all the rest, since it lies somewhere else.
+// A sortedID is an id with the eight bytes of it that mostly tell it from the others: the id itself is somewhere else in memory, and to look
+// there takes longer than all the rest.
 type sortedID struct {
-	bytes uint64
-	place int
+	head  uint64 // big-endian, without what all ids begin with
+	place int    // among the keys
 	id    string
 }
 
-// inOrder returns the places of n keys in the order in which Pebble has them, equal ones in theirs. Pebble finds its way
-// from a key to the next one faster than to any.
+// inOrder returns the places of n keys, in order's memory, in the order in which Pebble has the keys. Equal keys stay as they stand. Pebble
+// finds its way from a key to the next one faster than to any.
 func (s *sorter) inOrder(order []int, n int, key func(i int) *store.Key) []int {
 	order = order[:0]
 	s.collections = s.collections[:0]
@@ -51,21 +51,21 @@ func (s *sorter) inOrder(order []int, n int, key func(i int) *store.Key) []int {
 }
 
 func sortIDs(ids []sortedID) {
-	same := len(ids[0].id) // how many bytes all of them begin with
+	shared := len(ids[0].id) // how many bytes all of them begin with
 	for _, one := range ids {
-		same = min(same, len(one.id))
-		for same > 0 && one.id[:same] != ids[0].id[:same] {
-			same--
+		shared = min(shared, len(one.id))
+		for one.id[:shared] != ids[0].id[:shared] {
+			shared--
 		}
 	}
 	for i := range ids {
 		var next [8]byte
-		copy(next[:], ids[i].id[same:])
-		ids[i].bytes = binary.BigEndian.Uint64(next[:])
+		copy(next[:], ids[i].id[shared:])
+		ids[i].head = binary.BigEndian.Uint64(next[:])
 	}
 	slices.SortFunc(ids, func(a, b sortedID) int {
-		if a.bytes != b.bytes {
-			return cmp.Compare(a.bytes, b.bytes)
+		if a.head != b.head {
+			return cmp.Compare(a.head, b.head)
 		}
 		return cmp.Or(strings.Compare(a.id, b.id), a.place-b.place)
 	})
