@@ -7,11 +7,11 @@ import (
 	"sync"
 )
 
-// Turns are for reading large texts. Anybody may send some, since nobody is asked who they are before the service is, and to read one
-// takes longer than most calls: so few are read at once, and sources that wait have one each in their turn.
+// Turns are for reading large texts, which takes longer than most calls. Anybody may send some, since it is the service that asks who a caller
+// is, behind this. So few are read at once, and sources that wait have one each in their turn.
 type turns struct {
 	mu      sync.Mutex
-	free    int
+	free    int                        // how many more may be read now
 	waiting map[string][]chan struct{} // by source, in their order
 	order   []string                   // of the sources that wait
 }
@@ -21,8 +21,8 @@ func newTurns() *turns {
 	return &turns{free: max(1, runtime.GOMAXPROCS(0)/2), waiting: map[string][]chan struct{}{}}
 }
 
-// take returns when it is the turn of a text of so many bytes, which has to be left, once; small ones don't wait. An error is the
-// context's, of a request.
+// take waits for the turn of a text of so many bytes, of the request that ctx is of. When it has been read, leave has to be called, once.
+// Small ones don't wait. The error is that of ctx.
 func (t *turns) take(ctx context.Context, size int) (leave func(), err error) {
 	if size <= smallBody {
 		return func() {}, nil
@@ -38,7 +38,7 @@ func (t *turns) take(ctx context.Context, size int) (leave func(), err error) {
 	}
 }
 
-// queue returns what is closed when it is its turn.
+// queue puts a text of a source in line, and returns what is closed when its turn begins.
 func (t *turns) queue(source string) chan struct{} {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -29,10 +29,10 @@ func (u *unreadable) watch(s *http.Server) {
 		inside.ServeHTTP(w, r)
 	})
 	s.ConnContext = func(ctx context.Context, c net.Conn) context.Context { return context.WithValue(ctx, connKey{}, c) }
-	s.ConnState = u.turn
+	s.ConnState = u.follow
 }
 
-func (u *unreadable) turn(c net.Conn, state http.ConnState) {
+func (u *unreadable) follow(c net.Conn, state http.ConnState) {
 	switch state {
 	case http.StateActive: // some of a request has been read, and its handler is not there yet
 		u.requests.Store(c, true)
