@@ -61,8 +61,8 @@ type Limiter struct {
 
 // A caller is what one has taken.
 type caller struct {
-	own   *rate.Limiter
-	scans *rate.Limiter // of entries; see Scan
+	own     *rate.Limiter // of calls, where Redis does not count them
+	entries *rate.Limiter // that its scans look at
 
 	leasing  sync.Mutex // also while Redis is asked
 	leased   int        // calls that Redis has granted, and that were not made yet
@@ -115,8 +115,8 @@ func (l *Limiter) caller(name string) *caller {
 	c, ok := l.callers.Get(name)
 	if !ok {
 		c = &caller{
-			own:   rate.NewLimiter(rate.Limit(l.perSecond), 2*l.perSecond),
-			scans: rate.NewLimiter(rate.Limit(l.scanRate()), scanBurst),
+			own:     rate.NewLimiter(rate.Limit(l.perSecond), 2*l.perSecond),
+			entries: rate.NewLimiter(rate.Limit(l.scanRate()), scanBurst),
 		}
 		l.callers.Add(name, c)
 	}

@@ -91,7 +91,7 @@ func (s *Scan) more(ctx context.Context) error {
 		}
 		s.leave = leave
 	}
-	err := s.limiter.caller(s.caller).scans.WaitN(ctx, grant)
+	err := s.limiter.caller(s.caller).entries.WaitN(ctx, grant)
 	if err != nil && ctx.Err() != nil {
 		return ctx.Err()
 	}

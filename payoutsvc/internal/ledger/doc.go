@@ -4,7 +4,9 @@
 // Which file holds what, and of which rules:
 //
 //	Recording
-//	  line.go          batches and single earnings in line, and the groups made of them
+//	  line.go          batches and single earnings in line
+//	  group.go         the groups that are taken of them
+//	  order.go         E1        how groups that overlap stay in order
 //	  record.go        E1 E2 E3  a group, divided among partitions and committed
 //	  recording.go     E1 E3     what becomes of each earning in one partition
 //	  earned.go        E4        what their months have earned then
