@@ -28,12 +28,12 @@ func TestCloseAfter(t *testing.T) {
 		want          string
 		open          bool
 	}{
-		"nothing":               {want: "<nil>"},
-		"of the service":        {served: served, want: "test: the listener failed"},
-		"of the store":          {store: broken, want: "test: close the store: disk full"},
-		"of both":               {served: served, store: broken, want: "test: the listener failed; test: close the store: disk full"},
-		"while it is at work":   {served: fmt.Errorf("test: calls are %w", rpc.ErrAtWork), store: broken, want: "test: calls are still at work", open: true},
-		"of both, while it was": {served: rpc.Both(served, fmt.Errorf("runs are %w", rpc.ErrAtWork)), want: "test: the listener failed; runs are still at work", open: true},
+		"nothing fails":               {want: "<nil>"},
+		"the service":                 {served: served, want: "test: the listener failed"},
+		"the store":                   {store: broken, want: "test: close the store: disk full"},
+		"both":                        {served: served, store: broken, want: "test: the listener failed; test: close the store: disk full"},
+		"calls go on":                 {served: rpc.ErrAtWork, store: broken, want: "still at work", open: true},
+		"the service, and runs go on": {served: rpc.Both(served, rpc.ErrAtWork), want: "test: the listener failed; still at work", open: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

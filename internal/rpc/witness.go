@@ -98,11 +98,11 @@ func (w *witness) Read(b []byte) (int, error) {
 	if err != nil {
 		w.over.Store(true)
 	}
-	rest := http2.ClientPreface[w.preface:]
-	if rest == "" {
+	expected := http2.ClientPreface[w.preface:]
+	if expected == "" {
 		return n, err
 	}
-	if k := min(n, len(rest)); string(b[:k]) == rest[:k] {
+	if k := min(n, len(expected)); string(b[:k]) == expected[:k] {
 		w.preface += k
 	} else {
 		w.preface = len(http2.ClientPreface)
