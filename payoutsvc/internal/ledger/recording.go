@@ -198,7 +198,7 @@ func (r *recording) decideOne(k, i int) error {
 	if err != nil {
 		return err
 	}
-	recorded, duplicate, err := e.Terms.Record(e.Earning, stored, r.now)
+	recorded, duplicate, err := e.Terms.Record(&e.Earning, stored, r.now)
 	if err != nil {
 		return err
 	}

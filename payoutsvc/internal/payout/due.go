@@ -21,7 +21,7 @@ type Statement struct {
 }
 
 // Statement works out where a month stands under t. Nothing is rounded. Rules C2, C4, C6.
-func (t Terms) Statement(totals Totals) Statement {
+func (t *Terms) Statement(totals Totals) Statement {
 	earned, limit := totals.Earned, t.Limit(totals.Month)
 	counted := earned
 	if earned.Sign() < 0 {

@@ -27,7 +27,7 @@ const (
 
 // Check records in v what is wrong with e by itself: its id, its description
 // and its amount (rule E4). Paths are relative to the earning.
-func (e Earning) Check(v *fault.Violations) {
+func (e *Earning) Check(v *fault.Violations) {
 	if !validID(e.ID) {
 		v.Add("name", "ID_MALFORMED", "the earning's id has to be 1 to %d printable ASCII characters without \"/\" and space", maxIDLength)
 	}
@@ -51,7 +51,7 @@ func validID(id string) bool {
 
 // CheckCurrency records in v that e is not in the plan's currency. Until the plan
 // is submitted that can still change, and Record refuses e anyway. Rules E4, E7.
-func (t Terms) CheckCurrency(v *fault.Violations, e Earning) {
+func (t *Terms) CheckCurrency(v *fault.Violations, e *Earning) {
 	if t.Submitted && money.Known(e.Amount.Currency) && e.Amount.Currency != t.Currency {
 		v.Add("amount", "CURRENCY_MISMATCH", "is in %s, and the plan is in %s", e.Amount.Currency, t.Currency)
 	}
@@ -67,23 +67,23 @@ func (t Terms) CheckCurrency(v *fault.Violations, e Earning) {
 //   - PLAN_NOT_SUBMITTED (rule E7),
 //   - EARNING_ID_REUSED where stored has other content (rule E1),
 //   - EARN_TIME_OUTSIDE_YEAR, EARN_TIME_IN_FUTURE, EARNING_WINDOW_CLOSED (rule E6).
-func (t Terms) Record(e Earning, stored *Earning, now time.Time) (recorded Earning, duplicate bool, err error) {
+func (t *Terms) Record(e, stored *Earning, now time.Time) (recorded Earning, duplicate bool, err error) {
 	if err := t.takesEarnings(); err != nil {
 		return Earning{}, false, err
 	}
 	if stored != nil {
-		return *stored, true, e.sameAs(*stored)
+		return *stored, true, e.sameAs(stored)
 	}
 	if err := t.inWindow(e.EarnTime, now); err != nil {
 		return Earning{}, false, err
 	}
-	e.Month = MonthOf(e.EarnTime, t.Zone)
-	e.RecordTime = now
-	return e, false, nil
+	recorded = *e
+	recorded.Month, recorded.RecordTime = MonthOf(e.EarnTime, t.Zone), now
+	return recorded, false, nil
 }
 
 // sameAs is rule E1: an id stands for one content, for ever. Which one it does not tell: who records earnings may not read them.
-func (e Earning) sameAs(stored Earning) error {
+func (e *Earning) sameAs(stored *Earning) error {
 	if e.Amount.Equal(stored.Amount) && e.EarnTime.Equal(stored.EarnTime) && e.Description == stored.Description {
 		return nil
 	}
@@ -91,7 +91,7 @@ func (e Earning) sameAs(stored Earning) error {
 }
 
 // inWindow is rule E6.
-func (t Terms) inWindow(earned, now time.Time) error {
+func (t *Terms) inWindow(earned, now time.Time) error {
 	switch {
 	case earned.Before(t.YearStart) || !earned.Before(t.YearEnd):
 		return fault.New(fault.State, "EARN_TIME_OUTSIDE_YEAR",

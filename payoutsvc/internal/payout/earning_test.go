@@ -66,7 +66,8 @@ func TestE4_Currency(t *testing.T) {
 		{"USD", ""}, {"EUR", "CURRENCY_MISMATCH"}, {"???", ""}, // Check names an unknown one
 	} {
 		var v fault.Violations
-		terms(t).CheckCurrency(&v, payout.Earning{Amount: money.FromMinor(test.currency, 1)})
+		submitted := terms(t)
+		submitted.CheckCurrency(&v, &payout.Earning{Amount: money.FromMinor(test.currency, 1)})
 		if got := fault.ReasonOf(v.Err()); got != test.want {
 			t.Errorf("%s in a plan in USD: reason %q, want %q", test.currency, got, test.want)
 		}
@@ -75,7 +76,7 @@ func TestE4_Currency(t *testing.T) {
 	draft := terms(t)
 	draft.Submitted = false
 	var v fault.Violations
-	draft.CheckCurrency(&v, payout.Earning{Amount: money.FromMinor("EUR", 1)})
+	draft.CheckCurrency(&v, &payout.Earning{Amount: money.FromMinor("EUR", 1)})
 	if v.Err() != nil {
 		t.Errorf("EUR in a draft in USD: %v, want no error", v.Err())
 	}
@@ -120,7 +121,7 @@ func TestE6_E7_Window(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			e := payout.Earning{ID: "a", Amount: usd(1), EarnTime: at(t, test.earned)}
-			_, _, err := test.terms.Record(e, nil, at(t, test.now))
+			_, _, err := test.terms.Record(&e, nil, at(t, test.now))
 			if got := fault.ReasonOf(err); got != test.want {
 				t.Errorf("earned %s, recorded %s: %v, want reason %q", test.earned, test.now, err, test.want)
 			}
@@ -142,7 +143,7 @@ func TestE6_LateDaysAreCalendarDays(t *testing.T) {
 func TestE1_Again(t *testing.T) {
 	tm, now := terms(t), at(t, "2026-05-02T00:00:00Z")
 	first := payout.Earning{ID: "a", Amount: usd(100), EarnTime: at(t, "2026-05-01T06:30:00Z"), Description: "x"}
-	stored, duplicate, err := tm.Record(first, nil, now)
+	stored, duplicate, err := tm.Record(&first, nil, now)
 	if err != nil || duplicate || stored.Month.String() != "2026-04" || !stored.RecordTime.Equal(now) {
 		t.Fatalf("first: %+v duplicate %t, %v; want April, recorded now", stored, duplicate, err)
 	}
@@ -162,7 +163,7 @@ func TestE1_Again(t *testing.T) {
 			again := first
 			test.change(&again)
 			// Long after the window has closed: it is recorded for ever.
-			got, _, err := tm.Record(again, &stored, now.AddDate(10, 0, 0))
+			got, _, err := tm.Record(&again, &stored, now.AddDate(10, 0, 0))
 			if fault.ReasonOf(err) != test.want {
 				t.Fatalf("got %v, want reason %q", err, test.want)
 			}

@@ -14,8 +14,8 @@ func MonthIn(year int, month time.Month) Month { return Month(12*year + int(mont
 
 // MonthOf is the month that t falls into in a time zone. Rule E5.
 func MonthOf(t time.Time, zone *time.Location) Month {
-	local := t.In(zone)
-	return MonthIn(local.Year(), local.Month())
+	year, month, _ := t.In(zone).Date()
+	return MonthIn(year, month)
 }
 
 // ParseMonth reads yyyy-mm.

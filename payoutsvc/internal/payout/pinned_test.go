@@ -135,7 +135,7 @@ func (b *book) earn(e payout.Earning, now time.Time) error {
 	if s, ok := b.earnings[e.ID]; ok {
 		stored = &s
 	}
-	recorded, duplicate, err := b.terms.Record(e, stored, now)
+	recorded, duplicate, err := b.terms.Record(&e, stored, now)
 	if err != nil || duplicate {
 		return err
 	}

@@ -25,7 +25,7 @@ const shelveAfter = 24 * time.Hour
 // MonthsToSettle are the months that a plan is settled over, of which some are
 // marked as having something due. Once its year is closed they are all of the
 // year's: some may be shelved, and still are to be netted. Rule C3.
-func (t Terms) MonthsToSettle(marked []Month, now time.Time) []Month {
+func (t *Terms) MonthsToSettle(marked []Month, now time.Time) []Month {
 	if t.Approved && t.Closed(now) {
 		return t.Months()
 	}
@@ -43,7 +43,7 @@ func (t Terms) MonthsToSettle(marked []Month, now time.Time) []Month {
 // Where no later run can pay them, the months are shelved: those of a plan that
 // has lapsed, and those of a year whose last payout is through, which stay
 // negative for good. Rules C3, G12.
-func (t Terms) Settle(d PayDate, totals []Totals, now time.Time) Settlement {
+func (t *Terms) Settle(d PayDate, totals []Totals, now time.Time) Settlement {
 	var settlement Settlement
 	if !t.Approved {
 		for _, month := range totals {
@@ -86,4 +86,4 @@ func (t Terms) Settle(d PayDate, totals []Totals, now time.Time) Settlement {
 }
 
 // paysAllOf tells whether every month of a plan's year is paid on d, or was before.
-func (d PayDate) paysAllOf(t Terms) bool { return d.Pays(MonthOf(t.YearEnd.Add(-1), t.Zone)) }
+func (d PayDate) paysAllOf(t *Terms) bool { return d.Pays(MonthOf(t.YearEnd.Add(-1), t.Zone)) }

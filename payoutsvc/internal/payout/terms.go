@@ -40,7 +40,7 @@ func (t *Terms) YearTerms(first, last time.Time, lateDays int) {
 }
 
 // Limit is the limit in force in a month: zero while the plan is not approved. Rules C2, C5.
-func (t Terms) Limit(m Month) money.Money {
+func (t *Terms) Limit(m Month) money.Money {
 	limit := money.Zero(t.Currency)
 	if !t.Approved {
 		return limit
@@ -54,12 +54,12 @@ func (t Terms) Limit(m Month) money.Money {
 }
 
 // InYear tells whether the program year reaches into a month.
-func (t Terms) InYear(m Month) bool {
+func (t *Terms) InYear(m Month) bool {
 	return MonthOf(t.YearStart, t.Zone) <= m && m <= MonthOf(t.YearEnd.Add(-1), t.Zone)
 }
 
 // Months are those that the program year reaches into, oldest first.
-func (t Terms) Months() []Month {
+func (t *Terms) Months() []Month {
 	var months []Month
 	for m := MonthOf(t.YearStart, t.Zone); t.InYear(m); m++ {
 		months = append(months, m)
@@ -68,10 +68,10 @@ func (t Terms) Months() []Month {
 }
 
 // Closed tells whether the year's earnings are no longer recorded. Rule E6.
-func (t Terms) Closed(now time.Time) bool { return !now.Before(t.LateUntil) }
+func (t *Terms) Closed(now time.Time) bool { return !now.Before(t.LateUntil) }
 
 // takesEarnings is rule E7: earnings accrue from the first submission on.
-func (t Terms) takesEarnings() error {
+func (t *Terms) takesEarnings() error {
 	if t.Submitted {
 		return nil
 	}

@@ -96,7 +96,7 @@ func (s *Service) admit(ctx context.Context, attempts []attempt) (entries []ledg
 		terms, err := recordable[0].Terms, recordable[0].Err
 		recordable = recordable[1:]
 		if err == nil {
-			terms.CheckCurrency(&a.violations, a.earning)
+			terms.CheckCurrency(&a.violations, &a.earning)
 		}
 		switch {
 		case len(a.violations.List()) > 0:
