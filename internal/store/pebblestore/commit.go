@@ -44,7 +44,7 @@ func (db *DB) Commit(ctx context.Context, p store.Partition, b *store.Batch) err
 
 // mostTogether is how many partitions are locked at once, to look into them with one iterator and to write to them with
 // one batch of Pebble's. Of more, callers would wait for each other more than they save.
-const mostTogether = 8
+const mostTogether = 16
 
 // CommitAll implements store.AllCommitter. It waits for the log once everything is in it.
 func (db *DB) CommitAll(ctx context.Context, parts []store.Part) []error {
