@@ -34,7 +34,7 @@ type Line struct {
 	last         *group         // that was begun
 }
 
-// A Place is where a batch stands in a Line. That of no entries is done.
+// A Place is where a batch stands in a Line. That of no entries is done when the one is that it must not overtake.
 type Place struct {
 	ctx      context.Context
 	caller   string // "" is nobody in particular
@@ -48,14 +48,19 @@ type Place struct {
 }
 
 const (
-	// LargestBatch is how many earnings a batch may hold, and those that are recorded together.
+	// LargestBatch is how many earnings a batch may hold.
 	LargestBatch = 5000
+	// largestGroup is how many are recorded together: of twice as many, each takes less time, since Pebble finds the place of a key from
+	// that of the one before it.
+	largestGroup = 2 * LargestBatch
 	// MaxStreams is how many streams may put batches in line. Each has one batch there.
 	MaxStreams = 24
 	// MaxStreamsOfCaller is how many of them are one caller's, so that nobody takes all.
 	MaxStreamsOfCaller = 12
-	// MaxReadsAhead is how many of them have the next batch there, too.
-	MaxReadsAhead = 8
+	// MaxReadsAhead is how many batches more they have there together, and MaxReadsAheadOfStream how many of these are one stream's:
+	// while one is recorded, two that wait make a large group.
+	MaxReadsAhead         = 8
+	MaxReadsAheadOfStream = 2
 	// waitingRoom bounds what callers have waiting, or at work: all batches that streams may have read, or as many of others;
 	// ownRoom what one has.
 	waitingRoom = (MaxStreams + MaxReadsAhead) * LargestBatch
@@ -76,7 +81,7 @@ func (l *Ledger) lines() {
 	// One group at once, since what waits for it comes together: twice as many in a group are worth more than to work while the disk does. It
 	// needs no patience: a store that makes many commits as one is out as a whole.
 	l.single = Line{recordGroup: l.recordGroup, most: largestSingles, room: singlesRoom, own: singlesRoom, modest: modestSingles}
-	l.batches = Line{recordGroup: l.recordGroup, most: LargestBatch, room: waitingRoom, own: ownRoom, modest: LargestBatch}
+	l.batches = Line{recordGroup: l.recordGroup, most: largestGroup, room: waitingRoom, own: ownRoom, modest: LargestBatch}
 	_, l.commitsTogether = l.db.(store.AllCommitter)
 	if !l.commitsTogether {
 		l.batches.patience = patience
@@ -85,9 +90,8 @@ func (l *Ledger) lines() {
 }
 
 // Put puts a batch in line, however much waits there: its callers bound what they have there themselves. Where after is not nil, the batch
-// does not overtake that: an id that both have is decided on in their order, and it is not done before after is. An empty batch is done at
-// once, so what is put behind it may overtake what came before it, unless that is done. Entries are as for [Ledger.Record]. Where ctx is
-// done before it is their turn, they are not recorded.
+// does not overtake that: an id that both have is decided on in their order, and it is not done before after is. An empty batch is
+// done when after is. Entries are as for [Ledger.Record]. Where ctx is done before it is their turn, they are not recorded.
 func (l *Ledger) Put(ctx context.Context, now time.Time, entries []Entry, after *Place) *Place {
 	return l.batches.put(&Place{ctx: ctx, now: now, entries: entries, after: after}, false)
 }
@@ -95,6 +99,9 @@ func (l *Ledger) Put(ctx context.Context, now time.Time, entries []Entry, after 
 // put puts a place in line. If mayRefuse, it is refused where too much waits.
 func (l *Line) put(p *Place, mayRefuse bool) *Place {
 	if len(p.entries) == 0 {
+		if p.after != nil {
+			p.done = p.after.done
+		}
 		return p
 	}
 	who, _ := auth.Caller(p.ctx)

@@ -21,7 +21,7 @@ type earningStream = grpc.BidiStreamingServer[payoutv1.StreamEarningsRequest, pa
 // StreamEarnings records batches, one after the other, and answers each when it
 // is on stable storage. Rules E2, E3.
 //
-// While one batch is recorded the next is read and put behind it, and no more than that: a
+// While one batch is recorded the next two are read and put behind it, and no more than that: a
 // store that is slow makes the sender wait. Where many streams do so, one reads the next
 // batch only when it has answered the last. When the server stops, what was read is
 // still recorded and answered.
@@ -31,7 +31,7 @@ func (s *Service) StreamEarnings(stream earningStream) error {
 		return err
 	}
 	defer leave()
-	f := &flow{Service: s, stream: stream, releaseAhead: func() {}}
+	f := &flow{Service: s, stream: stream}
 	defer f.finish()
 	drain := s.Drain
 	for {
@@ -85,11 +85,10 @@ type flow struct {
 	*Service
 	stream  earningStream
 	next    <-chan reading // the request that is being read; nil if none is
-	batches []*batch       // that are to be answered, at most two: an empty batch is done at once, so a third behind it could overtake the first
+	batches []*batch       // that are to be answered
 	ended   bool           // no more is read
 	end     error          // what the stream ends with then
-	// releaseAhead says that what was read ahead, if anything, no longer is.
-	releaseAhead func()
+	ahead   []func()       // of each batch behind the first, also of that which is being read: says that it is no longer ahead
 }
 
 // A batch is one request on its way.
@@ -102,15 +101,15 @@ type batch struct {
 
 // beginRead begins to read the next request, if it may.
 func (f *flow) beginRead() {
-	if f.ended || f.next != nil || len(f.batches) > 1 {
+	if f.ended || f.next != nil || len(f.batches) > ledger.MaxReadsAheadOfStream {
 		return
 	}
-	if len(f.batches) == 1 {
+	if len(f.batches) > 0 {
 		release, ok := f.readsAhead.Take("", ledger.MaxReadsAhead)
 		if !ok {
 			return
 		}
-		f.releaseAhead = release
+		f.ahead = append(f.ahead, release)
 	}
 	next := make(chan reading, 1)
 	go func() { next <- f.read() }()
@@ -119,8 +118,10 @@ func (f *flow) beginRead() {
 
 // finish leaves nothing behind of a stream that has ended.
 func (f *flow) finish() {
-	f.releaseAhead()
-	for _, b := range f.batches {
+	for _, release := range f.ahead {
+		release()
+	}
+	for _, b := range slices.Backward(f.batches) { // one that is given up holds back none behind it
 		f.Ledger.GiveUp(b.place)
 	}
 }
@@ -190,7 +191,10 @@ func (f *flow) firstDone() <-chan struct{} {
 func (f *flow) answer() error {
 	b := f.batches[0]
 	f.batches = slices.Delete(f.batches, 0, 1)
-	f.releaseAhead()
+	if len(f.ahead) > 0 {
+		f.ahead[0]()
+		f.ahead = slices.Delete(f.ahead, 0, 1)
+	}
 	learn(b.attempts, b.indexes, b.place.Outcomes())
 	outcomes, err := f.outcomes(f.stream.Context(), b.attempts)
 	if err != nil {

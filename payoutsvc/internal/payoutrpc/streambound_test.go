@@ -84,7 +84,7 @@ func TestStreamEarnings_SlowStoreSlowsTheSender(t *testing.T) {
 			}
 		}()
 		<-time.After(time.Minute) // as long as the store likes
-		// One is recorded and one is read; the rest is what HTTP/2 has in its windows on both sides.
+		// One is recorded and two are read; the rest is what HTTP/2 has in its windows on both sides.
 		const most = 8
 		if got := sent.Load(); got < 2 || got > most {
 			t.Errorf("a store that has taken nothing was sent %d batches of %d bytes, want 2 to %d of %d", got, size, most, total)
