@@ -167,5 +167,9 @@ func TestRefusals_Many(t *testing.T) {
 		if lines := len(log.Lines("a call was refused")); lines != 200 {
 			t.Errorf("5000 at once are %d lines, want 200", lines)
 		}
+		refusals.Tell(t.Context(), fault.Denied, rpc.Refusal{Caller: "somebody who is known"})
+		if lines := len(log.Lines("somebody who is known")); lines != 1 {
+			t.Errorf("what a known caller is refused beside all these is %d lines, want 1", lines)
+		}
 	})
 }

@@ -16,7 +16,8 @@ import (
 const (
 	// tellEvery is how often the same refusal of the same caller is in the log: abuse must not fill a disk.
 	tellEvery = time.Minute
-	// mostTold is how many lines a second there are of all refusals, for long.
+	// mostTold is how many lines a second there are, for long, of all refusals of strangers, and as many of callers who are known: strangers
+	// must not be able to keep out of the log what those are refused.
 	mostTold = 20
 	// mostRefusals is how many different ones are remembered.
 	mostRefusals = 10_000
@@ -36,9 +37,10 @@ type Refusals struct {
 	log *slog.Logger
 	now clock.Clock
 
-	mu    sync.Mutex
-	pace  *rate.Limiter
-	known *lru.Cache[Refusal, *told]
+	mu        sync.Mutex
+	strangers *rate.Limiter
+	callers   *rate.Limiter
+	known     *lru.Cache[Refusal, *told]
 }
 
 // told is when a refusal was last logged, and how many came since.
@@ -53,7 +55,8 @@ func NewRefusals(log *slog.Logger) *Refusals {
 	if err != nil {
 		panic(err) //nolint:forbidigo // the size is a constant above 0
 	}
-	return &Refusals{log: log, now: clock.Real(), known: known, pace: rate.NewLimiter(mostTold, 10*mostTold)}
+	pace := func() *rate.Limiter { return rate.NewLimiter(mostTold, 10*mostTold) }
+	return &Refusals{log: log, now: clock.Real(), known: known, strangers: pace(), callers: pace()}
 }
 
 // Tell logs a call that was refused, if it is time to, with what else is known of it: name, value, name, value …
@@ -79,7 +82,11 @@ func (r *Refusals) due(refused Refusal) (since int, ok bool) {
 		last.since++
 		return 0, false
 	}
-	if !r.pace.AllowN(now, 1) {
+	pace := r.callers
+	if refused.Caller == "" {
+		pace = r.strangers
+	}
+	if !pace.AllowN(now, 1) {
 		if !ok {
 			last = &told{}
 			r.known.Add(refused, last)
