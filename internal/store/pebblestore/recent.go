@@ -17,7 +17,7 @@ import (
 // The collections that a memory remembers are none of these: their keys are written again and again, and seldom looked for.
 const (
 	// generationSize is how many bytes a generation writes at the least.
-	generationSize = 64 << 20
+	generationSize = 4 * memTableSize
 	// filterBits are the bits of a generation's filters, of all partitions together: some 50 a key. Where there are more keys, they say
 	// yes more often, and are right all the same.
 	filterBits = 1 << 24
