@@ -20,7 +20,9 @@ var Usual = Bounds{All: 4096, OneAddress: 1024}
 // Bounded has a listener keep to a number of connections at once, from each address and of all. One that is too many from its
 // address is closed. Where there are too many of all, it takes the place of the oldest from the address that has most: a client
 // that holds many connections keeps out nobody who wants a few.
-func (most Bounds) Bounded(l net.Listener, log *slog.Logger) net.Listener {
+func (most Bounds) Bounded(l net.Listener, log *slog.Logger) net.Listener { return most.bounded(l, log) }
+
+func (most Bounds) bounded(l net.Listener, log *slog.Logger) *bounded {
 	return &bounded{Listener: l, most: most, refusals: NewRefusals(log), open: map[string][]*boundedConn{}}
 }
 
@@ -84,6 +86,19 @@ func (b *bounded) enter(conn net.Conn, source string) (taken, victim *boundedCon
 	b.open[source] = append(b.open[source], taken)
 	b.all++
 	return taken, victim
+}
+
+// cut closes all connections that are open. A server that has not heard a word on one yet does not know of it, and can't.
+func (b *bounded) cut() {
+	b.mu.Lock()
+	var all []*boundedConn
+	for _, conns := range b.open {
+		all = append(all, conns...)
+	}
+	b.mu.Unlock()
+	for _, conn := range all {
+		_ = conn.Close() // if it is gone, that is what was wanted
+	}
 }
 
 // remove takes a connection out, if that has not been done. It is called with b locked.

@@ -124,7 +124,8 @@ func (s *Server) Serve(ctx context.Context) error {
 	go s.watchReadiness(watched, state)
 
 	failed := make(chan error, 1)
-	go func() { failed <- server.Serve(Usual.Bounded(s.Listener, s.Log)) }()
+	listener := Usual.bounded(s.Listener, s.Log)
+	go func() { failed <- server.Serve(listener) }()
 	var failure error
 	select {
 	case err := <-failed:
@@ -133,7 +134,7 @@ func (s *Server) Serve(ctx context.Context) error {
 	}
 	state.Shutdown()
 	close(s.Drain)
-	return Both(failure, s.stop(server))
+	return Both(failure, s.stop(server, listener))
 }
 
 // watchReadiness keeps the state of all services up to date.

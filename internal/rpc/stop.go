@@ -58,7 +58,7 @@ func within(d time.Duration, ended <-chan struct{}) bool {
 }
 
 // stop waits for what is in flight, up to the deadline, then cuts it off. Where handlers go on all the same, it returns ErrAtWork.
-func (s *Server) stop(server *grpc.Server) error {
+func (s *Server) stop(server *grpc.Server, connections *bounded) error {
 	done := make(chan struct{})
 	go func() {
 		server.GracefulStop()
@@ -69,6 +69,7 @@ func (s *Server) stop(server *grpc.Server) error {
 	}
 	s.Log.Warn("calls were cut off", "service", s.Name, "deadline", s.Deadline)
 	go server.Stop() // in its own goroutine, since it waits for handlers, too; GracefulStop returns when they are over
+	connections.cut() // gRPC waits for those, too, whose client has not begun to speak, and closes them only when it has lost patience
 	if Overtime(s.Deadline, done) {
 		return nil
 	}

@@ -4,6 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"testing"
+	"testing/synctest"
+	"time"
+
+	"google.golang.org/grpc/test/bufconn"
 
 	"github.com/incentives-dev/incentives/internal/rpc"
 )
@@ -49,4 +53,30 @@ func TestCloseAfter(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A connection whose client says nothing, as anybody can open one, is no work: it is cut off when the time to stop is over, and leaves
+// the process to end well.
+func TestServer_StopsInSpiteOfWhoSaysNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var listener *bufconn.Listener
+		server := start(t, echoing(), func(s *rpc.Server) {
+			s.Deadline = 2 * time.Second
+			listener, _ = s.Listener.(*bufconn.Listener) // as start made it
+		})
+		silent, err := listener.DialContext(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer silent.Close()
+		synctest.Wait()
+		stopped := time.Now()
+		server.stop()
+		if err := <-server.served; err != nil {
+			t.Errorf("Serve: %v, want nil", err)
+		}
+		if took := time.Since(stopped); took != 2*time.Second {
+			t.Errorf("Serve returned after %s, want the deadline, 2s", took)
+		}
+	})
 }
