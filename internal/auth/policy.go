@@ -167,7 +167,7 @@ func (a Access) seesNamed(name string, visible func(a Access, name string) (bool
 	if !a.Bound() {
 		return true, nil
 	}
-	parts := strings.Split(name, "/")
+	parts := strings.SplitN(name, "/", 3) // and no more: a name may be millions of "/"
 	if len(parts) < 2 || parts[1] == "-" || parts[1] == "" {
 		return true, nil
 	}

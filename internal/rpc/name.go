@@ -34,7 +34,7 @@ var segments = map[string]segment{
 
 // validPlanID tells whether id is {program}.{fund_type}.{program_year}.
 func validPlanID(id string) bool {
-	parts := strings.Split(id, ".")
+	parts := strings.SplitN(id, ".", 4)
 	return len(parts) == 3 && ValidID(parts[0]) && ValidID(parts[1]) && ValidID(parts[2])
 }
 
@@ -58,7 +58,8 @@ func validEarningID(id string) bool {
 //
 // Where the name is malformed it records so at path, and the values are all empty.
 func Name(v *fault.Violations, path, pattern, name string) []string {
-	want, got := strings.Split(pattern, "/"), strings.Split(name, "/")
+	want := strings.Split(pattern, "/")
+	got := strings.SplitN(name, "/", len(want)+1) // a name that is millions of "/" would take sixteen times its size
 	values := make([]string, 0, 3)
 	matches := len(got) == len(want)
 	for i := 0; matches && i < len(want); i++ {

@@ -166,3 +166,18 @@ func compose(pattern string, values []string) string {
 	}
 	return strings.Join(parts, "/")
 }
+
+// A name may be as large as a message. To refuse it takes no memory beside, or a few callers could take all that there is.
+func TestName_OfManyPartsTakesNoMemory(t *testing.T) {
+	slashes, dots := strings.Repeat("/", 1<<20), strings.Repeat(".", 1<<20)
+	result := testing.Benchmark(func(b *testing.B) {
+		for b.Loop() {
+			var v fault.Violations
+			rpc.Name(&v, "name", "partners/{mpn_id}/plans/{plan}", slashes)
+			rpc.Name(&v, "name", "plans/{plan}", "plans/"+dots)
+		}
+	})
+	if got := result.AllocedBytesPerOp(); got > 2<<20 { // the second name is made for each
+		t.Errorf("names of 1 MiB take %d bytes, want little more than the one", got)
+	}
+}

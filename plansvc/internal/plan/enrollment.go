@@ -44,7 +44,7 @@ type Sight struct {
 // plan, and all below it, one of the plan's own partner; what is neither can't be seen. Needed is false for what else is a partner's: a
 // caller who acts for it sees that anyway. Rule L2.
 func SeenBy(name string, partners []string) (by Sight, needed bool) {
-	parts := strings.Split(name, "/")
+	parts := strings.SplitN(name, "/", 5)
 	if parts[0] != "partners" {
 		_, program, _ := strings.Cut(name, "/")
 		return Sight{Partners: partners, Program: program}, true

@@ -22,7 +22,7 @@ type Name struct {
 
 // ParseName reads partners/{mpn_id}/plans/{program}.{fund_type}.{program_year}.
 func ParseName(text string) (Name, error) {
-	parts := strings.Split(text, "/")
+	parts := strings.SplitN(text, "/", 5)
 	if len(parts) != 4 || parts[0] != "partners" || parts[2] != "plans" {
 		return Name{}, fmt.Errorf("%.300q is not partners/{mpn_id}/plans/{program}.{fund_type}.{program_year}", text)
 	}
@@ -34,7 +34,7 @@ func NameOf(partner, id string) (Name, error) {
 	if !ValidID(partner) {
 		return Name{}, fmt.Errorf("%.300q is not an MPN ID", partner)
 	}
-	parts := strings.Split(id, ".")
+	parts := strings.SplitN(id, ".", 4)
 	if len(parts) != 3 || !ValidID(parts[0]) || !ValidID(parts[1]) || !ValidID(parts[2]) {
 		return Name{}, fmt.Errorf("%.300q is not {program}.{fund_type}.{program_year}", id)
 	}
