@@ -2,6 +2,7 @@ package rpc
 
 import (
 	"context"
+	"errors"
 	"slices"
 
 	"google.golang.org/grpc"
@@ -35,6 +36,9 @@ func receive(message any, read func(any) error) error {
 	if m, ok := message.(proto.Message); ok {
 		proto.Reset(m) // what was read before the fault is nothing to decide by
 	}
+	if refusal, ok := errors.AsType[*fault.Error](in.err); ok {
+		return refusal
+	}
 	return fault.New(fault.Invalid, "REQUEST_MALFORMED", "the message can't be read: %s", in.err)
 }
 
@@ -48,6 +52,14 @@ func (c codec) Unmarshal(data mem.BufferSlice, message any) error {
 	in, ok := message.(*incoming)
 	if !ok {
 		return c.CodecV2.Unmarshal(data, message)
+	}
+	if data.Len() > mostWeight/messageWeight*leastBytes {
+		whole := data.MaterializeToBuffer(mem.DefaultBufferPool())
+		defer whole.Free()
+		if in.err = checkWeight(whole.ReadOnlyData(), in.message); in.err != nil {
+			return nil
+		}
+		data = mem.BufferSlice{whole} // so that it is not put together again
 	}
 	in.err = c.CodecV2.Unmarshal(data, in.message)
 	return nil
