@@ -1,6 +1,7 @@
 package listing
 
 import (
+	"errors"
 	"slices"
 	"strings"
 
@@ -15,11 +16,19 @@ type Order struct {
 	Desc  bool
 }
 
+// maxOrderLength is far above any order, in bytes. Of a text that is nothing but commas as large as a message, a list of its parts would be made.
+const maxOrderLength = 100
+
+var errTooLong = errors.New("it is too long")
+
 // ParseOrder reads an AIP-132 order of one of the fields, the first of them
 // where it is empty, and records in v, at "order_by", that it is another.
 func ParseOrder(v *fault.Violations, orderBy string, fields ...string) Order {
 	var parsed ordering.OrderBy
-	err := parsed.UnmarshalString(orderBy)
+	err := errTooLong
+	if len(orderBy) <= maxOrderLength {
+		err = parsed.UnmarshalString(orderBy)
+	}
 	switch {
 	case err == nil && len(parsed.Fields) == 0:
 		return Order{Field: fields[0]}
