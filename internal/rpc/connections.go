@@ -20,7 +20,9 @@ var Usual = Bounds{All: 4096, OneAddress: 1024}
 // Bounded has a listener keep to a number of connections at once, from each address and of all. One that is too many from its
 // address is closed. Where there are too many of all, it takes the place of the oldest from the address that has most: a client
 // that holds many connections keeps out nobody who wants a few.
-func (most Bounds) Bounded(l net.Listener, log *slog.Logger) net.Listener { return most.bounded(l, log) }
+func (most Bounds) Bounded(l net.Listener, log *slog.Logger) net.Listener {
+	return most.bounded(l, log)
+}
 
 func (most Bounds) bounded(l net.Listener, log *slog.Logger) *bounded {
 	return &bounded{Listener: l, most: most, refusals: NewRefusals(log), open: map[string][]*boundedConn{}}

@@ -57,9 +57,9 @@ const (
 	MaxStreams = 24
 	// MaxStreamsOfCaller is how many of them are one caller's, so that nobody takes all.
 	MaxStreamsOfCaller = 12
-	// MaxReadsAhead is how many batches more they have there together, and MaxReadsAheadOfStream how many of these are one stream's:
-	// while one is recorded, two that wait make a large group.
-	MaxReadsAhead         = 8
+	// MaxReadsAhead is how many batches more they have there together.
+	MaxReadsAhead = 8
+	// MaxReadsAheadOfStream is how many of these are one stream's: while one is recorded, two that wait make a large group.
 	MaxReadsAheadOfStream = 2
 	// waitingRoom bounds what callers have waiting, or at work: all batches that streams may have read, or as many of others;
 	// ownRoom what one has.
