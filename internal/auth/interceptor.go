@@ -57,6 +57,17 @@ const mostComing = 256
 
 type callerKey struct{}
 
+// lateKey is for who makes a call that Tap could not decide on.
+type lateKey struct{}
+
+// Awaiting is a context by which Caller knows also whom Unary or Stream find out later, in a context below it.
+func Awaiting(ctx context.Context) context.Context {
+	if _, ok := Caller(ctx); ok {
+		return ctx
+	}
+	return context.WithValue(ctx, lateKey{}, &Principal{})
+}
+
 // Tap looks at who makes a call when its headers are there, before anything is read of a message: what a stranger sends
 // takes no memory. It does not wait for anything; whom it cannot decide on, Unary or Stream does. A call that is refused has a
 // context, too, which knows its source.
@@ -115,8 +126,13 @@ func WithCaller(ctx context.Context, who Principal) context.Context {
 
 // Caller returns who makes a call; ok is false where nobody has looked, or Tap could not tell.
 func Caller(ctx context.Context) (who Principal, ok bool) {
-	who, ok = ctx.Value(callerKey{}).(Principal)
-	return who, ok
+	if who, ok = ctx.Value(callerKey{}).(Principal); ok {
+		return who, ok
+	}
+	if late, found := ctx.Value(lateKey{}).(*Principal); found && (late.Local || late.ID != "") {
+		return *late, true
+	}
+	return who, false
 }
 
 // IsOpen tells whether everybody may call a method.
@@ -147,6 +163,9 @@ func (g *Guard) enter(ctx context.Context, method string, request any) (admitted
 	if !ok {
 		if who, err = g.identify(ctx, true); err != nil {
 			return nil, nil, err
+		}
+		if late, ok := ctx.Value(lateKey{}).(*Principal); ok {
+			*late = who
 		}
 		ctx = WithCaller(ctx, who)
 	}

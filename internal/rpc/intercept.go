@@ -78,7 +78,7 @@ func (s *Server) unary(ctx context.Context, request any, info *grpc.UnaryServerI
 	if call.refusal != nil {
 		return nil, call.refusal
 	}
-	ctx, cancel := context.WithTimeout(ctx, callDeadline)
+	ctx, cancel := context.WithTimeout(auth.Awaiting(ctx), callDeadline)
 	defer cancel()
 	response, err = func() (response any, err error) {
 		defer fault.Recovered(&err, "the call")
@@ -107,11 +107,12 @@ func (s *Server) stream(server any, stream grpc.ServerStream, info *grpc.StreamS
 	if !auth.IsOpen(info.FullMethod) {
 		patient.call.arrived() // its caller is known, or the guard decides before anything is read
 	}
+	patient.ctx = auth.Awaiting(stream.Context())
 	err := func() (err error) {
 		defer fault.Recovered(&err, "the call")
 		return handle(server, patient)
 	}()
-	return s.answer(stream.Context(), info.FullMethod, err)
+	return s.answer(patient.ctx, info.FullMethod, err)
 }
 
 func checkSize(message any) error {

@@ -152,7 +152,10 @@ type patientStream struct {
 	grpc.ServerStream
 
 	call *waited
+	ctx  context.Context //nolint:containedctx // gRPC's own way to give a stream another one
 }
+
+func (s patientStream) Context() context.Context { return s.ctx }
 
 func (s patientStream) RecvMsg(m any) error {
 	timer := after(streamPatience, s.call.end)
