@@ -102,6 +102,7 @@ func (l *Line) put(p *Place, mayRefuse bool) *Place {
 		if p.after != nil {
 			p.done = p.after.done
 		}
+		p.after, p.entries = nil, nil // of a stream of nothing else, each would keep all before it
 		return p
 	}
 	who, _ := auth.Caller(p.ctx)

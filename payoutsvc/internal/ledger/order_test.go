@@ -2,7 +2,9 @@ package ledger_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -205,4 +207,24 @@ func TestE1_OverlappingGroupsKeepTheirOrder(t *testing.T) {
 	for _, partner := range partners {
 		w.wantEarned("half of the batches", w.plan(partner, 100_00), "2026-04", 3*batches/2*1_00)
 	}
+}
+
+// A batch of which nothing is to be recorded keeps none of those before it: of nothing but such, a stream would keep all.
+func TestEmptyBatchesKeepNothing(t *testing.T) {
+	onEach(t, func(t *testing.T, db store.DB) {
+		w := newWorld(t, db, "azure")
+		first := w.ledger.Put(t.Context(), w.now, []ledger.Entry{w.entry(w.plan("contoso", 100_00), "", "2026-04", 1_00)}, nil)
+		var gone atomic.Bool
+		runtime.AddCleanup(first, func(struct{}) { gone.Store(true) }, struct{}{})
+		last := w.ledger.Put(t.Context(), w.now, nil, w.ledger.Put(t.Context(), w.now, nil, first))
+		<-last.Done()
+		redistest.Await(t, "the first of three batches is forgotten", func(context.Context) error {
+			runtime.GC()
+			if !gone.Load() {
+				return errors.New("it is kept")
+			}
+			return nil
+		})
+		runtime.KeepAlive(last)
+	})
 }
