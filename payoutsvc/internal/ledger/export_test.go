@@ -80,7 +80,7 @@ type Sized struct {
 
 // Groups are the groups in which batches are recorded that wait together, each batch by where it stands.
 func Groups(batches ...Sized) (groups [][]int) {
-	l := Line{most: LargestBatch, unrecordedOf: map[string]int{}}
+	l := Line{most: largestGroup, unrecordedOf: map[string]int{}}
 	at := map[*Place]int{}
 	for i, b := range batches {
 		p := &Place{caller: b.Caller, entries: make([]Entry, b.Size)}

@@ -273,10 +273,12 @@ func TestGroups(t *testing.T) {
 		batches []ledger.Sized
 		want    [][]int
 	}{
-		"beside one who sends all it may":  {[]ledger.Sized{{"greedy", 5000}, {"greedy", 5000}, {"modest", 10}, {"modest", 10}, {"modest", 10}}, [][]int{{0}, {2, 3, 4}, {1}}},
-		"in what a large batch leaves":     {[]ledger.Sized{{"greedy", 4000}, {"greedy", 4000}, {"greedy", 10}, {"modest", 10}, {"modest", 10}}, [][]int{{0, 3, 4}, {1, 2}}},
-		"nobody in particular, in a line":  {[]ledger.Sized{{"", 4000}, {"", 4000}, {"", 10}}, [][]int{{0}, {1, 2}}},
-		"two who send much, one after one": {[]ledger.Sized{{"a", 5000}, {"a", 5000}, {"b", 4000}, {"b", 4000}}, [][]int{{0}, {2}, {1}, {3}}},
+		"beside one who sends all it may": {
+			[]ledger.Sized{{"greedy", 5000}, {"greedy", 5000}, {"greedy", 5000}, {"modest", 10}, {"modest", 10}, {"modest", 10}}, [][]int{{0, 3, 4, 5}, {1, 2}},
+		},
+		"in what large batches leave":      {[]ledger.Sized{{"greedy", 9000}, {"greedy", 4000}, {"greedy", 10}, {"modest", 10}, {"modest", 10}}, [][]int{{0, 3, 4}, {1, 2}}},
+		"nobody in particular, in a line":  {[]ledger.Sized{{"", 4000}, {"", 4000}, {"", 4000}, {"", 10}}, [][]int{{0, 1}, {2, 3}}},
+		"two who send much, one after one": {[]ledger.Sized{{"a", 5000}, {"a", 5000}, {"b", 4000}, {"b", 4000}}, [][]int{{0, 2}, {1, 3}}},
 	} {
 		if got := ledger.Groups(test.batches...); !slices.EqualFunc(got, test.want, slices.Equal) {
 			t.Errorf("%s: groups %v, want %v", name, got, test.want)
