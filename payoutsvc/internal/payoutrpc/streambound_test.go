@@ -65,6 +65,36 @@ func TestStreamEarnings_FewReadAhead(t *testing.T) {
 	})
 }
 
+// A stream that ends leaves what it has read ahead to others.
+func TestStreamEarnings_EndedIsNotAhead(t *testing.T) {
+	in(t, func(t *testing.T, o *office) {
+		const most = 8
+		release := o.db.hold()
+		ctx, giveUp := context.WithCancel(t.Context())
+		for i := range most {
+			s := o.sender(ctx, t)
+			for n := range 2 {
+				s.send(t, earning(contoso, fmt.Sprint("gone-", i, "-", n), 1))
+			}
+		}
+		synctest.Wait()
+		giveUp()
+		synctest.Wait()
+		s := o.sender(t.Context(), t)
+		for n := range 3 {
+			s.send(t, earning(contoso, fmt.Sprint("next-", n), 1))
+		}
+		synctest.Wait()
+		o.stop()
+		synctest.Wait()
+		release()
+		for range 3 {
+			s.checkAnswer(t, "RECORDED 2026-04")
+		}
+		s.checkEnd(t, "Unavailable SERVER_STOPPING")
+	})
+}
+
 // A slow store makes the sender wait: what a stream holds does not grow with what is sent.
 func TestStreamEarnings_SlowStoreSlowsTheSender(t *testing.T) {
 	in(t, func(t *testing.T, o *office) {
