@@ -9,8 +9,8 @@ import (
 
 const (
 	// floor is how many bytes the heap may come to before it is collected, however little of it is in use: that is mostly little, and
-	// the collector would run all the time.
-	floor = 192 << 20
+	// the collector would run all the time. With more, a service whose store is large comes above 512 MiB.
+	floor = 160 << 20
 	// least is how much may be garbage all the same, in percent of what is in use.
 	least = 100
 )
