@@ -30,13 +30,22 @@ type process struct {
 // launch starts the binary, and waits until it has printed a line that ready tells to be the last one to wait for.
 func launch(t *testing.T, args []string, ready func(line string) bool) *process {
 	t.Helper()
+	return launchLogging(t, &logtest.Journal{}, args, ready)
+}
+
+// launchLogging does the same with another standard error; what is not a journal is not told when a test fails.
+func launchLogging(t *testing.T, stderr io.Writer, args []string, ready func(line string) bool) *process {
+	t.Helper()
 	p := &process{cmd: exec.Command(binary, args...), exited: make(chan error, 1), log: &logtest.Journal{}}
+	if journal, is := stderr.(*logtest.Journal); is {
+		p.log = journal
+	}
 	p.cmd.Env = append(os.Environ(), "NO_COLOR=1")
 	out, err := p.cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
 	}
-	p.cmd.Stderr = p.log
+	p.cmd.Stderr = stderr
 	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -13,6 +14,8 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
+
+	"github.com/incentives-dev/incentives/internal/logtest"
 )
 
 // binary is the program under test, built once.
@@ -59,12 +62,18 @@ type server struct {
 // serve starts a server on the data at a place, its clock at a moment, and waits until it is ready.
 func serve(t *testing.T, data string, at time.Time, extra ...string) *server {
 	t.Helper()
+	return serveLogging(t, &logtest.Journal{}, data, at, extra...)
+}
+
+// serveLogging does the same with another standard error.
+func serveLogging(t *testing.T, stderr io.Writer, data string, at time.Time, extra ...string) *server {
+	t.Helper()
 	args := append([]string{"serve", "--listen", anyPort, "--plansvc", anyPort, "--payoutsvc", anyPort}, dataFlags(data)...)
 	if !at.IsZero() {
 		args = append(args, "--at", at.Format(time.RFC3339))
 	}
 	s := &server{T: t}
-	s.process = launch(t, append(args, extra...), func(line string) bool {
+	s.process = launchLogging(t, stderr, append(args, extra...), func(line string) bool {
 		switch name, at := heard(line); name {
 		case "gateway":
 			s.gateway = "http://" + at

@@ -2,6 +2,7 @@ package systemtest
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/http"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -258,5 +260,32 @@ func TestEndsInTimeWhateverItsClientsDo(t *testing.T) {
 	}
 	if log := s.log.String(); strings.Contains(log, "panic") || strings.Contains(log, "ERROR") {
 		t.Errorf("it reported:\n%s", log)
+	}
+}
+
+// A log that nobody reads, as of a collector that hangs, holds up neither the start, nor a call, nor the end.
+func TestWorksWithoutAReaderOfItsLog(t *testing.T) {
+	t.Parallel()
+	reader, stderr, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer reader.Close()
+	defer stderr.Close()
+	fill := make([]byte, 1<<20)
+	if err := stderr.SetWriteDeadline(time.Now().Add(100 * time.Millisecond)); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := stderr.Write(fill); err == nil {
+		t.Fatalf("a pipe took %d bytes: it is not full", n)
+	}
+	s := serveLogging(t, stderr, t.TempDir(), clock)
+	partners(s, 1)
+	s.stop()
+	if err := reader.SetReadDeadline(time.Now().Add(100 * time.Millisecond)); err != nil {
+		t.Fatal(err)
+	}
+	if left, _ := io.ReadAll(reader); !bytes.Equal(left, fill[:len(left)]) {
+		t.Errorf("something was logged, so the pipe was not full: the test has shown nothing\n%s", left)
 	}
 }

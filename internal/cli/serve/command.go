@@ -3,7 +3,6 @@ package serve
 import (
 	"context"
 	"fmt"
-	"log/slog"
 	"net"
 	"path/filepath"
 	"time"
@@ -18,26 +17,6 @@ import (
 	"github.com/incentives-dev/incentives/payoutsvc"
 	"github.com/incentives-dev/incentives/plansvc"
 )
-
-// logFlag says how much a service reports, on standard error.
-type logFlag struct {
-	LogLevel level `default:"info" placeholder:"LEVEL" help:"What to report on standard error: debug, info, warn or error (default ${default})."`
-}
-
-func (f logFlag) logger(console *cli.Console) *slog.Logger {
-	return slog.New(slog.NewTextHandler(console.Err, &slog.HandlerOptions{Level: f.LogLevel.Level}))
-}
-
-// A level is how much to report, in a flag.
-type level struct{ slog.Level }
-
-// UnmarshalText reads the word for a level, and says so where it cannot.
-func (l *level) UnmarshalText(text []byte) error {
-	if err := l.Level.UnmarshalText(text); err != nil {
-		return fmt.Errorf("%q is not debug, info, warn or error", text)
-	}
-	return nil
-}
 
 // clockFlag moves the clock.
 type clockFlag struct {
@@ -123,11 +102,13 @@ func (c *Serve) Run(ctx context.Context, console *cli.Console) error {
 	if err != nil {
 		return err
 	}
+	log, flush := c.logger(console)
+	defer flush()
 	plans, payouts := c.stores()
 	return System{
 		Listen: c.Listen, Plansvc: c.Plansvc, Payoutsvc: c.Payoutsvc, PlanStore: plans, PayoutStore: payouts,
 		Access: auth.Settings{Tokens: c.Tokens, ClientRoles: c.ClientRoles}, Limits: c.Limits, AllowOrigin: c.AllowOrigin, TLS: c.TLS, Streams: c.Streams,
-		ShutdownTimeout: c.ShutdownTimeout, Clock: now, Log: c.logger(console),
+		ShutdownTimeout: c.ShutdownTimeout, Clock: now, Log: log,
 		Listening: func(name, address string) { printAddress(console, name, address) },
 		Ready:     func(Addresses) { console.Printf("ready\n") },
 	}.Run(ctx)
@@ -159,7 +140,9 @@ func (c *Plansvc) Run(ctx context.Context, console *cli.Console) (err error) {
 	if c.Clock, err = c.clock(c.Listen); err != nil {
 		return err
 	}
-	c.Log = c.logger(console)
+	log, flush := c.logger(console)
+	defer flush()
+	c.Log = log
 	c.OnListen = func(address net.Addr) { printAddress(console, plansvcName, address.String()) }
 	return plansvc.Run(ctx, c.Config)
 }
@@ -189,7 +172,9 @@ func (c *Payoutsvc) Run(ctx context.Context, console *cli.Console) (err error) {
 	if c.Clock, err = c.clock(c.Listen); err != nil {
 		return err
 	}
-	c.Log = c.logger(console)
+	log, flush := c.logger(console)
+	defer flush()
+	c.Log = log
 	c.OnListen = func(address net.Addr) { printAddress(console, payoutsvcName, address.String()) }
 	return payoutsvc.Run(ctx, c.Config)
 }
@@ -213,7 +198,9 @@ and where others reach it:
 // Run serves.
 func (c *Gateway) Run(ctx context.Context, console *cli.Console) error {
 	spareCollector()
-	c.Log = c.logger(console)
+	log, flush := c.logger(console)
+	defer flush()
+	c.Log = log
 	c.OnListen = func(address net.Addr) { printAddress(console, gatewayName, address.String()) }
 	return gateway.Run(ctx, c.Config)
 }
