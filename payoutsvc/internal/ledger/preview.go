@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/incentives-dev/incentives/internal/fault"
+	"github.com/incentives-dev/incentives/internal/limit"
 	"github.com/incentives-dev/incentives/internal/listing"
 	"github.com/incentives-dev/incentives/internal/store"
 	"github.com/incentives-dev/incentives/payoutsvc/internal/payout"
@@ -29,8 +30,9 @@ type Preview struct {
 }
 
 // Preview computes what a run would pay if it were started now, and writes
-// nothing. The plans come partition by partition, as a run takes them. It fails
-// where the terms of plans can't be had at all. Rule R4.
+// nothing. The plans come partition by partition, as a run takes them, and the
+// caller is charged for them as for what lists look at. It fails where the terms
+// of plans can't be had at all. Rule R4.
 func (l *Ledger) Preview(ctx context.Context, terms Terms, q PreviewQuery) (Preview, error) {
 	program, err := programID(q.Program)
 	if err != nil {
@@ -101,6 +103,13 @@ func (v *previewing) one(ctx context.Context, plan string) (Preview, error) {
 // step looks at the next plans of the partition, and goes on to the next one after the last.
 func (v *previewing) step(ctx context.Context) error {
 	v.marks.limit = min(v.left, pageSize)
+	scan := limit.ScanOf(ctx)
+	if err := scan.Look(ctx); err != nil { // a partition that has nothing is read, too
+		return err
+	}
+	if err := scan.Reserve(ctx, v.marks.limit); err != nil {
+		return err
+	}
 	plans, err := v.ledger.nextMarked(ctx, v.partition, v.marks)
 	if err != nil {
 		return err
@@ -122,6 +131,11 @@ func (v *previewing) look(ctx context.Context, plans []marked) error {
 		return nil
 	}
 	v.left -= len(plans)
+	for range plans {
+		if err := limit.ScanOf(ctx).Look(ctx); err != nil {
+			return err
+		}
+	}
 	results, err := v.ledger.settlePage(ctx, v.terms, page{partition: v.partition, date: v.date, plans: plans, now: v.now})
 	if err != nil {
 		return err

@@ -1,14 +1,18 @@
 package ledger_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/incentives-dev/incentives/internal/fault"
+	"github.com/incentives-dev/incentives/internal/limit"
 	"github.com/incentives-dev/incentives/internal/listing"
 	"github.com/incentives-dev/incentives/internal/store"
 	"github.com/incentives-dev/incentives/payoutsvc/internal/ledger"
@@ -35,6 +39,36 @@ func (w *world) preview(size int) (payouts []payout.Payout, failures []ledger.Fa
 	}
 	w.Fatalf("a preview of pages of %d does not end", size)
 	return nil, nil
+}
+
+// What previews look at is their caller's: plans, and partitions that have none. Else one caller could keep a store at work.
+func TestR4_PreviewsAreWeighed(t *testing.T) {
+	for name, plans := range map[string]int{"of nothing": 0, "of plans": 1000} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, openPebble(t), "azure")
+			for i := range plans {
+				w.earn(w.plan(fmt.Sprintf("p%d", i), 0), "2026-04", 1)
+			}
+			l := limit.New(limit.Settings{RateLimit: 1}, nil, slog.New(slog.DiscardHandler)) // after a burst of 30,000 looks, 20 a second
+			admitted, release, err := l.Admit(t.Context(), "greedy")
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer release()
+			looked := 0
+			for err == nil && looked < 40_000 {
+				ctx, cancel := context.WithTimeout(admitted, 2*time.Second)
+				_, err = w.ledger.Preview(ctx, w.plans, ledger.PreviewQuery{
+					RunName: w.runName("2026-05-15"), Now: w.now, Page: listing.Page{Size: 1000},
+				})
+				cancel()
+				looked += max(plans, w.db.Partitions())
+			}
+			if fault.ReasonOf(err) != "SCAN_TOO_LONG" || looked < 28_000 || looked > 32_000 {
+				t.Errorf("%v after %d looks, want SCAN_TOO_LONG after about 30,000", err, looked)
+			}
+		})
+	}
 }
 
 // A preview is what the run then does, and writes nothing, in pages of any size and of single plans.
