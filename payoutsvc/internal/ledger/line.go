@@ -207,7 +207,8 @@ func (l *Line) do(ctx context.Context, now time.Time, entries []Entry) []Outcome
 	}
 }
 
-// GiveUp takes a batch out of the line that nobody waits for any more, if it is not being recorded yet: what has gone takes no memory.
+// GiveUp takes a batch out of the line that nobody waits for any more, if it is not being recorded yet: what has gone takes no memory. It is
+// done at once, whatever it must not overtake.
 func (l *Ledger) GiveUp(p *Place) { l.batches.giveUp(p) }
 
 func (l *Line) giveUp(p *Place) {
@@ -218,6 +219,11 @@ func (l *Line) giveUp(p *Place) {
 		return
 	}
 	l.places = slices.Delete(l.places, at, at+1)
+	for _, q := range l.places {
+		if q.after == p {
+			q.after = p.after // which it must not overtake either
+		}
+	}
 	l.waiting -= len(p.entries)
 	l.finish(p, failed(p.entries, context.Canceled))
 }

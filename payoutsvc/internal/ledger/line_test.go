@@ -275,7 +275,9 @@ func TestE1_BatchesDoNotOvertake(t *testing.T) {
 			before := w.ledger.Put(t.Context(), w.now, []ledger.Entry{w.entry(plan, id, "2026-04", 1_00)}, nil)
 			<-held
 			empty := w.ledger.Put(t.Context(), w.now, nil, before) // of a batch of which all was refused
-			behind := w.ledger.Put(t.Context(), w.now, []ledger.Entry{w.entry(plan, id, "2026-04", 2_00)}, empty)
+			gone := w.ledger.Put(t.Context(), w.now, []ledger.Entry{w.entry(plan, id+"-gone", "2026-04", 1_00)}, empty)
+			behind := w.ledger.Put(t.Context(), w.now, []ledger.Entry{w.entry(plan, id, "2026-04", 2_00)}, gone)
+			w.ledger.GiveUp(gone)
 			alike := w.ledger.Put(t.Context(), w.now, []ledger.Entry{w.entry(plan, id+"-alike", "2026-04", 1_00)}, nil)
 			stranger := w.ledger.Put(t.Context(), w.now, []ledger.Entry{w.entry(other, id, "2026-04", 1_00)}, nil)
 			waits := stranger.Done()
@@ -291,6 +293,9 @@ func TestE1_BatchesDoNotOvertake(t *testing.T) {
 			case <-waits:
 				t.Error("a store that makes all commits as one is given more than one group")
 			case <-time.After(3 * patience):
+			}
+			if joined := w.ledger.BatchesJoined(); !together && joined != 1 {
+				t.Errorf("%d earnings wait, want the one of the batch that must not overtake", joined)
 			}
 			close(letGo)
 			for _, place := range []*ledger.Place{before, behind, alike, stranger} {
