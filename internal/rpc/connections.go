@@ -6,6 +6,7 @@ import (
 	"net"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"github.com/incentives-dev/incentives/internal/auth"
 	"github.com/incentives-dev/incentives/internal/fault"
@@ -90,15 +91,29 @@ func (b *bounded) enter(conn net.Conn, source string) (taken, victim *boundedCon
 	return taken, victim
 }
 
-// cut closes all connections that are open. A server that has not heard a word on one yet does not know of it, and can't.
-func (b *bounded) cut() {
+// Close ends the listener, and connections whose clients have not said anything yet: a server that stops waits for them, as anybody can
+// have it do, a browser that connects ahead of its calls too.
+func (b *bounded) Close() error {
+	err := b.Listener.Close()
+	b.cut(func(c *boundedConn) bool { return !c.heard.Load() })
+	return err
+}
+
+// cutAll closes all connections. A server can't close those that it has not understood a word of yet.
+func (b *bounded) cutAll() { b.cut(func(*boundedConn) bool { return true }) }
+
+func (b *bounded) cut(which func(*boundedConn) bool) {
 	b.mu.Lock()
-	var all []*boundedConn
+	var cut []*boundedConn
 	for _, conns := range b.open {
-		all = append(all, conns...)
+		for _, conn := range conns {
+			if which(conn) {
+				cut = append(cut, conn)
+			}
+		}
 	}
 	b.mu.Unlock()
-	for _, conn := range all {
+	for _, conn := range cut {
 		_ = conn.Close() // if it is gone, that is what was wanted
 	}
 }
@@ -120,6 +135,15 @@ type boundedConn struct {
 
 	source string
 	of     *bounded
+	heard  atomic.Bool // its client has said something
+}
+
+func (c *boundedConn) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	if n > 0 && !c.heard.Load() {
+		c.heard.Store(true)
+	}
+	return n, err
 }
 
 // CloseWrite is what net/http ends a connection with whose client still sends, so that it can read the answer.

@@ -68,8 +68,8 @@ func (s *Server) stop(server *grpc.Server, connections *bounded) error {
 		return nil
 	}
 	s.Log.Warn("calls were cut off", "service", s.Name, "deadline", s.Deadline)
-	go server.Stop()  // in its own goroutine, since it waits for handlers, too; GracefulStop returns when they are over
-	connections.cut() // gRPC waits for those, too, whose client has not begun to speak, and closes them only when it has lost patience
+	go server.Stop()     // in its own goroutine, since it waits for handlers, too; GracefulStop returns when they are over
+	connections.cutAll() // gRPC closes those that it has not understood yet only when it has lost patience
 	if Overtime(s.Deadline, done) {
 		return nil
 	}

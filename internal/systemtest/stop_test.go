@@ -263,6 +263,24 @@ func TestEndsInTimeWhateverItsClientsDo(t *testing.T) {
 	}
 }
 
+// Who connects and says nothing, as browsers do ahead of their calls, does not hold up the end.
+func TestEndsAtOnceWhereNobodySpeaks(t *testing.T) {
+	t.Parallel()
+	s := serve(t, t.TempDir(), clock)
+	for _, address := range []string{strings.TrimPrefix(s.gateway, "http://"), s.plansvc, s.paysvc} {
+		conn, err := (&net.Dialer{}).DialContext(within(t), "tcp", address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { conn.Close() })
+	}
+	partners(s, 1) // so that they were all accepted
+	s.stop()
+	if log := s.log.String(); strings.Contains(log, "WARN") {
+		t.Errorf("something was waited for:\n%s", log)
+	}
+}
+
 // A log that nobody reads, as of a collector that hangs, holds up neither the start, nor a call, nor the end.
 func TestWorksWithoutAReaderOfItsLog(t *testing.T) {
 	t.Parallel()
