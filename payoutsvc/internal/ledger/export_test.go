@@ -97,6 +97,25 @@ func Groups(batches ...Sized) (groups [][]int) {
 	return groups
 }
 
+// A Moment is a line at which a group is at work, or several.
+type Moment struct {
+	AtWork   int  // groups that others wait for
+	Slow     int  // groups that nobody waits for any more
+	Begun    bool // part of the last one is recorded
+	Size     int  // of the last one
+	Waiting  int  // earnings in line
+	OneByOne bool // groups never overlap
+}
+
+// Begins tells whether a group would begin at a moment.
+func (m Moment) Begins() bool {
+	l := Line{
+		overlaps: !m.OneByOne, most: largestGroup, slow: m.Slow, last: &group{begun: m.Begun, size: m.Size},
+		places: []*Place{{entries: make([]Entry, m.Waiting)}}, waiting: m.Waiting,
+	}
+	return l.begin(m.AtWork) != nil
+}
+
 // PutBounded puts a batch in line as Record does, and does not wait for it.
 func (l *Ledger) PutBounded(ctx context.Context, now time.Time, entries []Entry) *Place {
 	return l.batches.put(&Place{ctx: ctx, now: now, entries: entries}, true)

@@ -286,6 +286,28 @@ func TestGroups(t *testing.T) {
 	}
 }
 
+// A group begins beside one of which part is recorded, and that is no larger. Where nobody waits any more for one before that, it would
+// overtake it: what it keeps in order is what the last one has, and no other. Rule E1.
+func TestE1_WhenGroupsBegin(t *testing.T) {
+	for name, test := range map[string]struct {
+		moment ledger.Moment
+		want   bool
+	}{
+		"alone":                                 {ledger.Moment{Waiting: 1}, true},
+		"beside one":                            {ledger.Moment{AtWork: 1, Begun: true, Size: 10, Waiting: 10}, true},
+		"beside one of which nothing is stored": {ledger.Moment{AtWork: 1, Size: 10, Waiting: 10}, false},
+		"beside one that is larger":             {ledger.Moment{AtWork: 1, Begun: true, Size: 11, Waiting: 10}, false},
+		"beside one, and one that is slow":      {ledger.Moment{AtWork: 1, Slow: 1, Begun: true, Size: 10, Waiting: 10}, false},
+		"beside one that is slow":               {ledger.Moment{Slow: 1, Begun: true, Size: 11, Waiting: 10}, true},
+		"beside two":                            {ledger.Moment{AtWork: 2, Begun: true, Size: 10, Waiting: 10}, false},
+		"beside one, in a line one by one":      {ledger.Moment{AtWork: 1, Begun: true, Size: 10, Waiting: 10, OneByOne: true}, false},
+	} {
+		if got := test.moment.Begins(); got != test.want {
+			t.Errorf("%s: a group begins: %t, want %t", name, got, test.want)
+		}
+	}
+}
+
 // firstError is that of a place's first entry, nil while there are no outcomes.
 func firstError(place *ledger.Place) error {
 	select {
