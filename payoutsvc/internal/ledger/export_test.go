@@ -97,6 +97,16 @@ func Groups(batches ...Sized) (groups [][]int) {
 	return groups
 }
 
+// GroupsKept is how many groups the line of batches holds on to: the last one, and those before it that it keeps.
+func (l *Ledger) GroupsKept() (n int) {
+	l.batches.mu.Lock()
+	defer l.batches.mu.Unlock()
+	for o := l.batches.last.order; o != nil; o = o.before {
+		n++
+	}
+	return n
+}
+
 // A Moment is a line at which a group is at work, or several.
 type Moment struct {
 	AtWork   int  // groups that others wait for

@@ -165,6 +165,97 @@ func TestE1_WhatIsBesideIsDoneAfter(t *testing.T) {
 	w.wantNothingCounted()
 }
 
+// A group of which nothing is recorded, since it was given up as a whole, keeps the next one waiting no longer than one that is recorded.
+func TestGroupsThatAreGivenUpHoldUpNone(t *testing.T) {
+	t.Parallel()
+	db, partners := wide(t)
+	w := newWorld(t, db, "azure")
+	var began atomic.Bool
+	held, letGo := make(chan struct{}), make(chan struct{})
+	w.ledger = ledger.New(&tap{DB: db, through: func(c call) error {
+		if c.operation == commit && c.partition == 0 && began.CompareAndSwap(false, true) {
+			close(held)
+			<-letGo
+		}
+		return c.do()
+	}})
+	w.ledger.Calm(time.Hour)
+	each := func(id string) (entries []ledger.Entry) {
+		for _, partner := range partners[16:] {
+			entries = append(entries, w.entry(w.plan(partner, 100_00), id, "2026-04", 1_00))
+		}
+		return entries
+	}
+	first := w.ledger.Put(t.Context(), w.now, append(each("first"), w.entry(w.plan(partners[0], 100_00), "first", "2026-04", 1_00)), nil)
+	<-held
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	// As many as the first has, since nothing smaller begins beside it.
+	givenUp := w.ledger.Put(gone, w.now, append(each("second"), each("third")...), nil)
+	<-givenUp.Done()
+	beside := w.ledger.Put(t.Context(), w.now, append(each("fourth"), each("fifth")...), nil)
+	select {
+	case <-beside.Done():
+	case <-time.After(10 * time.Second):
+		t.Error("what is behind a group that was given up waits for the one before that")
+	}
+	close(letGo)
+	for name, place := range map[string]*ledger.Place{"the first": first, "what was put behind both": beside} {
+		<-place.Done()
+		if err := firstError(place); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// Of groups each of which begins beside the last one, none keeps those before that: under load that lasts, it would be all that ever were.
+func TestGroupsKeepNoneBeforeThem(t *testing.T) {
+	t.Parallel()
+	db, partners := wide(t)
+	w := newWorld(t, db, "azure")
+	last := len(partners) - 1
+	var begun atomic.Int64
+	letGo := make(chan struct{})
+	w.ledger = ledger.New(&tap{DB: db, through: func(c call) error {
+		if c.operation == commit && c.partition == 0 {
+			<-letGo
+		}
+		if c.operation == commit && int(c.partition) == last {
+			begun.Add(1)
+		}
+		return c.do()
+	}})
+	w.ledger.Calm(time.Hour)
+	var before *ledger.Place
+	const groups = 10
+	for i := range groups {
+		var entries []ledger.Entry
+		for _, partner := range append(partners[16:], partners[0]) {
+			entries = append(entries, w.entry(w.plan(partner, 100_00), fmt.Sprint("e", i), "2026-04", 1_00))
+		}
+		place := w.ledger.Put(t.Context(), w.now, entries, nil)
+		redistest.Await(t, "the next group is at work beside the last one", func(context.Context) error {
+			if begun.Load() <= int64(i) {
+				return fmt.Errorf("%d groups have begun", begun.Load())
+			}
+			return nil
+		})
+		if before != nil {
+			letGo <- struct{}{}
+			<-before.Done()
+		}
+		before = place
+	}
+	letGo <- struct{}{}
+	<-before.Done()
+	redistest.Await(t, "the last group keeps none", func(context.Context) error {
+		if kept := w.ledger.GroupsKept(); kept > 1 {
+			return fmt.Errorf("of %d groups, %d are kept", groups, kept)
+		}
+		return nil
+	})
+}
+
 // However many batches of a stream are at work, each earning meets those of its plan in their order. Rule E1.
 func TestE1_OverlappingGroupsKeepTheirOrder(t *testing.T) {
 	t.Parallel()
