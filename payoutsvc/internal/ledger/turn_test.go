@@ -260,6 +260,26 @@ func TestGiveUp(t *testing.T) {
 	})
 }
 
+// What is recorded together is recorded at one moment, the latest at which any of it was put in line: record times never go back.
+func TestGroupsAreOfTheLatestMoment(t *testing.T) {
+	onEach(t, func(t *testing.T, db store.DB) {
+		b := newBusyLine(t, db)
+		plan := b.plan("contoso", 100_00)
+		var places []*ledger.Place
+		for i, later := range []time.Duration{time.Second, 3 * time.Second, 2 * time.Second} {
+			places = append(places, b.ledger.Put(t.Context(), b.now.Add(later), []ledger.Entry{b.entry(plan, fmt.Sprint("e", i), "2026-04", 1_00)}, nil))
+		}
+		close(b.letGo)
+		b.waiting.Wait()
+		for i, place := range places {
+			<-place.Done()
+			if got, want := place.Outcomes()[0], b.now.Add(3*time.Second); got.Err != nil || !got.Earning.RecordTime.Equal(want) {
+				t.Errorf("batch %d is recorded at %s, %v; want %s", i, got.Earning.RecordTime, got.Err, want)
+			}
+		}
+	})
+}
+
 // Each caller's first comes before anybody's second, and its own stay in their order.
 func TestTurns(t *testing.T) {
 	if got, want := ledger.Turns("a", "a", "b", "a", "", "b", "c"), []int{0, 2, 4, 6, 1, 5, 3}; !slices.Equal(got, want) {
