@@ -2,6 +2,8 @@ package ledger_test
 
 import (
 	"fmt"
+	"slices"
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -114,6 +116,46 @@ func TestShelfIsOfOneStateOfTheProgram(t *testing.T) {
 		}
 		if run := w.run("2026-07-15"); run.PlansDone != 2 || len(w.shelved()) != 3 {
 			t.Errorf("the next run looked at %d plans, and %d are shelved; want it to look again at the 2 that were there before", run.PlansDone, len(w.shelved()))
+		}
+	})
+}
+
+// Of two runs at once, one knows an older state of the program: what it shelves is not taken for what the other one may, but is looked at
+// again. Rule C5.
+func TestC5_RunsThatKnowOtherStatesOfTheProgram(t *testing.T) {
+	onEach(t, func(t *testing.T, db store.DB) {
+		w := newWorld(t, db, "azure")
+		back, lapsed := w.plan("contoso", 0), w.planOf("contoso", "lapsed", 0)
+		w.earn(back, "2026-04", 70_00)
+		w.earn(lapsed, "2026-04", 50_00)
+		only := func(plan string) func(*payout.Terms) {
+			return func(terms *payout.Terms) { terms.Lapsed = terms.Plan == plan }
+		}
+		w.plans.changeProgram(only(lapsed))
+		windows := w.plans.windows
+		older := sync.OnceFunc(func() { // when the newer run has read what is shelved, and is about to shelve more
+			w.plans.changeProgram(only(back))
+			w.run("2026-05-15")
+			if got := len(w.shelved()); got != 1 {
+				t.Errorf("the older run has shelved %d months, want 1", got)
+			}
+			w.plans.changeProgram(only(lapsed))
+			w.plans.windows = windows
+		})
+		err := w.attempt(t.Context(), &tap{DB: db, through: func(c call) error {
+			puts := func(write store.Write) bool { return write.Kind == store.WritePut && write.Key.Collection == "shelved" }
+			if c.operation == commit && slices.ContainsFunc(c.batch.Writes(), puts) {
+				older()
+			}
+			return c.do()
+		}}, "2026-06-15", true)
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.approve(back, 100_00)
+		w.run("2026-07-15")
+		if got := w.paidOn(back, "2026-07-15"); got != 70_00 {
+			t.Errorf("the plan that had lapsed by the older state is paid %d, want 7000; %v is shelved", got, w.shelved())
 		}
 	})
 }
