@@ -141,5 +141,18 @@ func TestRecordCosts(t *testing.T) {
 				t.Errorf("calls for %s (-want +got):\n%s", step.name, diff)
 			}
 		}
+		mixed := func(name string) []ledger.Entry {
+			entries := slices.Clone(entries)
+			for i := range entries[1:] {
+				entries[i+1].Earning.ID = fmt.Sprint(name, i)
+			}
+			return entries
+		}
+		w.record(mixed("fourth")...)
+		counted.made = nil
+		w.record(mixed("fifth")[1:]...)
+		if diff := cmp.Diff(map[operation]int{commit: len(partitions)}, counted.made); diff != "" {
+			t.Errorf("calls for new earnings after others with one duplicate among them (-want +got):\n%s", diff)
+		}
 	})
 }
