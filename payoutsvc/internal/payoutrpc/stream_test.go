@@ -104,6 +104,20 @@ func TestStreamEarnings_NothingSent(t *testing.T) {
 	})
 }
 
+// A defect that a batch meets while it is read ends its stream, and not the process.
+func TestStreamEarnings_Defect(t *testing.T) {
+	in(t, func(t *testing.T, o *office) {
+		o.plansvc.Before(func(context.Context) error { panic("a defect") })
+		s := o.sender(t.Context(), t)
+		s.send(t, earning(contoso, "e", 1))
+		s.checkEnd(t, "Internal")
+		o.plansvc.Before(nil)
+		s = o.sender(t.Context(), t)
+		s.send(t, earning(contoso, "e", 1))
+		s.checkAnswer(t, "RECORDED 2026-04")
+	})
+}
+
 func TestStreamEarnings_BadBatchEndsIt(t *testing.T) {
 	large := earning(contoso, "large", 1)
 	large.Description = strings.Repeat("x", 4<<20)
