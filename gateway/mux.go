@@ -9,10 +9,12 @@ import (
 	"golang.org/x/sync/singleflight"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/incentives-dev/incentives/gateway/openapi"
 	"github.com/incentives-dev/incentives/internal/fault"
+	"github.com/incentives-dev/incentives/internal/limit"
 	payoutv1 "github.com/incentives-dev/incentives/proto/incentives/payout/v1"
 	planv1 "github.com/incentives-dev/incentives/proto/incentives/plan/v1"
 )
@@ -25,12 +27,12 @@ type mux struct {
 	payouts  *grpc.ClientConn
 	asking   singleflight.Group
 	stopping context.Context // done when streams are to come to an end
-	reading  *turns
+	reading  turns
 }
 
 // newMux binds the calls of both services.
 func newMux(m *mux) (*mux, error) {
-	m.reading = newTurns()
+	m.reading = turns{limit.NewTurns()}
 	m.calls = runtime.NewServeMux(
 		runtime.WithRoutingErrorHandler(func(
 			_ context.Context, _ *runtime.ServeMux, _ runtime.Marshaler, w http.ResponseWriter, r *http.Request, httpStatus int,
@@ -141,13 +143,23 @@ func (m *mux) call(w http.ResponseWriter, r *http.Request, b *binding, params ma
 		return err
 	}
 	bad.tell(answer)
-	body, err := answers().Marshal(answer)
+	body, err := b.marshal(r.Context(), answer)
 	if err != nil {
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
 	_, _ = w.Write(append(body, '\n')) // the caller has gone
 	return nil
+}
+
+// marshal is the JSON of an answer. A large one waits for its turn.
+func (b *binding) marshal(ctx context.Context, answer proto.Message) ([]byte, error) {
+	leave, err := b.reading.take(ctx, proto.Size(answer))
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
+	return answers().Marshal(answer)
 }
 
 // outgoing is the context of a call to a service: ctx with what the header of a

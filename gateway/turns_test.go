@@ -2,58 +2,53 @@ package gateway
 
 import (
 	"context"
-	"slices"
+	"errors"
+	"net/http"
+	"strings"
 	"testing"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	planv1 "github.com/incentives-dev/incentives/proto/incentives/plan/v1"
 )
 
-// Large texts are read few at once, those of each source in its turn; small ones do not wait, and who goes leaves nothing behind.
+// Large texts are read, and written, in the turn of their source; small ones do not wait.
 func TestTurns(t *testing.T) {
-	turns := newTurns()
-	turns.free = 1
-	of := func(source string) context.Context { return context.WithValue(t.Context(), sourceKey{}, source) }
-	leave, err := turns.take(of("first"), smallBody+1)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := turns.take(of("small"), smallBody); err != nil {
-		t.Errorf("a small text while a large one is read: %v", err)
-	}
-	gone, cancel := context.WithCancel(of("gone"))
-	cancel()
-	if _, err := turns.take(gone, smallBody+1); err == nil {
-		t.Error("a request that has gone has its turn")
-	}
-	var order []string
-	waiting := map[string][]chan struct{}{}
-	for _, source := range []string{"many", "many", "many", "few", "other", "many"} {
-		waiting[source] = append(waiting[source], turns.queue(source))
-	}
-	last := waiting["many"][3]
-	turns.giveUp("many", last)
-	for range 5 {
-		leave()
-		leave = turns.leave
-		for source, its := range waiting {
-			for i, turn := range its {
-				select {
-				case <-turn:
-					order = append(order, source)
-					waiting[source] = slices.Delete(its, i, i+1)
-				default:
-					continue
-				}
-				break
-			}
+	s := start(t)
+	var description string
+	s.plans.answer = func(*received) (proto.Message, error) { return &planv1.Plan{Description: description}, nil }
+	get := func() (status int, err error) {
+		soon, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+		defer cancel()
+		response, err := s.client.Do(s.request(http.MethodGet, "/v1/partners/contoso/plans/azure.coop.fy26", http.NoBody).WithContext(soon))
+		if err != nil {
+			return 0, err
 		}
+		defer response.Body.Close()
+		return response.StatusCode, nil
 	}
-	if want := []string{"many", "few", "other", "many", "many"}; !slices.Equal(order, want) {
-		t.Errorf("turns: %v, want %v", order, want)
+	var leave []func()
+	for { // all turns that there are
+		soon, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+		left, err := s.mux.reading.take(soon, smallBody+1)
+		cancel()
+		if err != nil {
+			break
+		}
+		leave = append(leave, left)
 	}
-	begun := turns.queue("late") // it waits, and gives up when its turn has begun
-	leave()
-	<-begun
-	turns.giveUp("late", begun)
-	if turns.free != 1 || len(turns.order) != 0 || len(turns.waiting) != 0 {
-		t.Errorf("in the end %d are free, and wait: %v, %v", turns.free, turns.order, turns.waiting)
+	if _, err := s.mux.reading.take(t.Context(), smallBody); err != nil {
+		t.Errorf("a small text: %v", err)
+	}
+	description = strings.Repeat("x", smallBody+1)
+	if status, err := get(); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("a large answer while others have their turn: %d, %v, want that it waits", status, err)
+	}
+	for _, left := range leave {
+		left()
+	}
+	if got := s.send(http.MethodGet, "/v1/partners/contoso/plans/azure.coop.fy26", ""); got.status != http.StatusOK || len(got.body) < smallBody {
+		t.Errorf("a large answer in its turn: %d with %d bytes", got.status, len(got.body))
 	}
 }

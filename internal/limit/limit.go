@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"math"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/go-redis/redis_rate/v10"
@@ -49,6 +50,7 @@ type Limiter struct {
 	perSecond int
 	inFlight  Places              // by caller
 	scans     Places              // likewise; see Scan
+	turns     *Turns              // likewise
 	shared    *redis_rate.Limiter // nil where each instance counts for itself
 	prefix    string
 	log       *slog.Logger
@@ -63,6 +65,7 @@ type Limiter struct {
 type caller struct {
 	own     *rate.Limiter // of calls, where Redis does not count them
 	entries *rate.Limiter // that its scans look at
+	large   atomic.Int64  // when it last read something large, in Unix nanoseconds
 
 	leasing  sync.Mutex // also while Redis is asked
 	leased   int        // calls that Redis has granted, and that were not made yet
@@ -80,7 +83,7 @@ func New(s Settings, db any, log *slog.Logger) *Limiter {
 	if err != nil {
 		panic(err) //nolint:forbidigo // the size is a constant above 0
 	}
-	l := &Limiter{perSecond: s.RateLimit, log: log, callers: callers, now: clock.Real()}
+	l := &Limiter{perSecond: s.RateLimit, log: log, callers: callers, turns: NewTurns(), now: clock.Real()}
 	if shared, ok := db.(Shared); ok {
 		client, prefix := shared.Redis()
 		l.shared, l.prefix = redis_rate.NewLimiter(client), prefix

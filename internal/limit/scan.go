@@ -2,6 +2,7 @@ package limit
 
 import (
 	"context"
+	"sync"
 	"time"
 )
 
@@ -17,15 +18,21 @@ const (
 	scanBurst = 30_000
 	// grant is how many are paid for at once.
 	grant = 64
+	// largeFor is how long all calls of a caller wait for their turn that has read something large.
+	largeFor = time.Second
 )
 
 // A Scan is what one call looks at to answer: a list with a filter goes over many entries, and may find none, so how many calls there are
-// says little about their work. The nil Scan is of a call that is nobody's, and may look at everything. It is for one goroutine at a time.
+// says little about their work. The nil Scan is of a call that is nobody's, and may look at everything. It is for one goroutine at a time, but
+// for its turn.
 type Scan struct {
 	limiter *Limiter
 	caller  string
 	left    int    // how many entries it may look at before it needs more
 	leave   func() // leaves its place among the caller's scans; nil while it has looked at few entries, and has none
+
+	turning  sync.Mutex // also while it waits for its turn
+	stepBack func()     // ends its turn; nil while it has none
 }
 
 type scanKey struct{}
@@ -51,8 +58,58 @@ func (l *Limiter) Admit(ctx context.Context, name string) (admitted context.Cont
 		if s.leave != nil {
 			s.leave()
 		}
+		s.endTurn()
 		leave()
 	}, nil
+}
+
+// Begin is called before anything is read that may be large. It waits for the call's turn where its caller has just read something large: else
+// what is read would be held while it waits, or read for nothing, time and again, by a caller that gives up soon.
+func (s *Scan) Begin(ctx context.Context) error {
+	if s == nil || s.limiter.now().UnixNano()-s.limiter.caller(s.caller).large.Load() >= int64(largeFor) {
+		return nil
+	}
+	return s.Turn(ctx)
+}
+
+// Large is called when something large has been read. It tells whether the call has its turn, without which it has to let go of that, wait for
+// its Turn, and read it again.
+func (s *Scan) Large() (hasTurn bool) {
+	if s == nil {
+		return true
+	}
+	s.limiter.caller(s.caller).large.Store(s.limiter.now().UnixNano())
+	s.turning.Lock()
+	defer s.turning.Unlock()
+	return s.stepBack != nil
+}
+
+// Turn waits for the turn of a call which reads what is so large that it takes a processor for long. Callers have one each, and few at once,
+// so that who reads nothing but that leaves others theirs. A call keeps its turn until it is over. The error is that of ctx.
+func (s *Scan) Turn(ctx context.Context) error {
+	if s == nil {
+		return nil
+	}
+	s.turning.Lock()
+	defer s.turning.Unlock()
+	if s.stepBack != nil {
+		return nil
+	}
+	leave, err := s.limiter.turns.Take(ctx, s.caller)
+	s.stepBack = leave
+	return err
+}
+
+// endTurn ends the turn of a call, and tells whether it had one.
+func (s *Scan) endTurn() bool {
+	s.turning.Lock()
+	defer s.turning.Unlock()
+	if s.stepBack == nil {
+		return false
+	}
+	s.stepBack()
+	s.stepBack = nil
+	return true
 }
 
 // Reserve is called before so many entries are read at once, since to read them is what takes the time. Look does not wait for these then.
@@ -91,7 +148,11 @@ func (s *Scan) more(ctx context.Context) error {
 		}
 		s.leave = leave
 	}
+	had := s.endTurn() // nobody else waits while it does
 	err := s.limiter.caller(s.caller).entries.WaitN(ctx, grant)
+	if err == nil && had {
+		err = s.Turn(ctx)
+	}
 	if err != nil && ctx.Err() != nil {
 		return ctx.Err()
 	}

@@ -3,6 +3,7 @@ package limit
 import (
 	"context"
 	"errors"
+	"runtime"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -153,11 +154,113 @@ func TestScan_OfNobody(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
+		for range 10 * runtime.GOMAXPROCS(0) {
+			if err := errors.Join(nobodys.Begin(t.Context()), nobodys.Turn(t.Context())); err != nil || !nobodys.Large() {
+				t.Fatalf("its turn: %v", err)
+			}
+		}
 		if _, err := look(t, t.Context(), New(Settings{}, nil, quiet()), "ann", 10*scanBurst); err != nil {
 			t.Errorf("without a limit: %v", err)
 		}
 		if d := time.Since(begin); d > 0 {
 			t.Errorf("it waited for %v", d)
 		}
+	})
+}
+
+// reading begins a call of a caller that waits for its turn, if it has to. It is over when its end is called.
+func reading(t *testing.T, l *Limiter, caller string) (s *Scan, end func()) {
+	t.Helper()
+	ctx, end, err := l.Admit(t.Context(), caller)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ScanOf(ctx), end
+}
+
+// pass has some time of a bubble pass.
+func pass(t *testing.T, d time.Duration) {
+	t.Helper()
+	over, cancel := context.WithTimeout(t.Context(), d)
+	defer cancel()
+	<-over.Done()
+}
+
+// A call keeps its turn until it is over, whatever it reads, but for while it waits for its rate.
+func TestScan_Turn(t *testing.T) {
+	scanning(t, func(t *testing.T, l *Limiter) {
+		l.turns.free = 1
+		spend(t, l, "greedy")
+		greedy, endGreedy := reading(t, l, "greedy")
+		if greedy.Large() {
+			t.Error("a call has its turn before it has waited for it")
+		}
+		for range 2 {
+			if err := greedy.Turn(t.Context()); err != nil || !greedy.Large() {
+				t.Errorf("its turn: %v", err)
+			}
+		}
+		var modests time.Duration // how long it has waited
+		begin := time.Now()
+		var waiting sync.WaitGroup
+		waiting.Go(func() {
+			modest, end := reading(t, l, "modest")
+			defer end()
+			if err := modest.Turn(t.Context()); err != nil {
+				t.Error(err)
+			}
+			modests = time.Since(begin)
+		})
+		pass(t, time.Second)
+		if modests != 0 {
+			t.Errorf("another had its turn after %v, while a call had the only one", modests)
+		}
+		if err := greedy.Reserve(t.Context(), freeEntries+100); err != nil {
+			t.Error(err)
+		}
+		waiting.Wait()
+		if modests != time.Second || !greedy.Large() {
+			t.Errorf("another had its turn after %v, want 1 s, when the first one began to wait for its rate and would go on", modests)
+		}
+		endGreedy()
+		if l.turns.free != 1 {
+			t.Error("a call that is over has its turn")
+		}
+	})
+}
+
+// Who has just read something large waits before it reads again, and nobody else does.
+func TestScan_Begin(t *testing.T) {
+	scanning(t, func(t *testing.T, l *Limiter) {
+		l.turns.free = 1
+		holder, endHolder := reading(t, l, "holder")
+		if err := holder.Turn(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		begins := func(caller string) bool {
+			s, end := reading(t, l, caller)
+			defer end()
+			soon, cancel := context.WithTimeout(t.Context(), largeFor/2)
+			defer cancel()
+			err := s.Begin(soon)
+			if err != nil && !errors.Is(err, context.DeadlineExceeded) {
+				t.Error(err)
+			}
+			return err == nil
+		}
+		greedy, endGreedy := reading(t, l, "greedy")
+		if !begins("greedy") {
+			t.Error("a caller that has read nothing large waits")
+		}
+		greedy.Large()
+		if begins("greedy") || !begins("modest") {
+			t.Error("a caller that has read something large does not wait, or another one does")
+		}
+		pass(t, largeFor)
+		if !begins("greedy") {
+			t.Error("a caller waits long after it has read something large")
+		}
+		endGreedy()
+		endHolder()
 	})
 }

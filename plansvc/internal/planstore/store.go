@@ -17,7 +17,7 @@ type Store struct {
 }
 
 // New is a Store in db.
-func New(db store.DB) *Store { return &Store{db: db} }
+func New(db store.DB) *Store { return &Store{db: inTurns{db}} }
 
 // Ready returns nil where the store answers.
 func (s *Store) Ready(ctx context.Context) error {

@@ -1,0 +1,94 @@
+package planstore_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/incentives-dev/incentives/internal/limit"
+	"github.com/incentives-dev/incentives/plansvc/internal/plan"
+)
+
+// Whatever reads a large plan waits for its turn, and goes on when it is there. What reads small ones does not wait, in the same lists either.
+func TestLargePlansAreReadInTurn(t *testing.T) {
+	w := newWorld(t, openPebble)
+	small := plan.Name{Partner: "p2", Program: "azure", FundType: "coop", ProgramYear: "fy26"}
+	for _, name := range []plan.Name{coop, small} {
+		if _, err := w.create(name, content()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	year := w.program.ProgramYears[0]
+	_, err := w.change(coop, func(c plan.Call, p *plan.Plan, _ *plan.Enrollment) error {
+		for i := range 40 {
+			objective := strings.Repeat("x", 2000)
+			if err := p.AddCampaign(c, fmt.Sprint("more", i), plan.CampaignContent{
+				DisplayName: "More", Objective: objective, StartDate: year.StartDate, EndDate: year.EndDate,
+			}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	must(t, err)
+
+	limiter := limit.New(limit.Settings{RateLimit: 1000}, nil, slog.New(slog.DiscardHandler))
+	admit := func(ctx context.Context, caller string) (context.Context, func()) {
+		ctx, release, err := limiter.Admit(ctx, caller)
+		must(t, err)
+		return ctx, release
+	}
+	var ends []func()
+	for range max(1, runtime.GOMAXPROCS(0)/2) { // as many as have their turn at once
+		ctx, end := admit(t.Context(), "somebody")
+		must(t, limit.ScanOf(ctx).Turn(ctx))
+		ends = append(ends, end)
+	}
+	list := func(ctx context.Context, partner, filter string) error {
+		_, _, err := w.List(ctx, query(partner, filter, "", 10))
+		return err
+	}
+	reads := map[string]func(ctx context.Context, name plan.Name) error{
+		"get":    func(ctx context.Context, name plan.Name) error { _, err := w.Plan(ctx, name); return err },
+		"list":   func(ctx context.Context, name plan.Name) error { return list(ctx, name.Partner, "") },
+		"search": func(ctx context.Context, name plan.Name) error { return list(ctx, name.Partner, `state="EDITING"`) },
+		"change": func(ctx context.Context, name plan.Name) error {
+			_, err := w.UpdatePlan(ctx, name, func(*plan.Plan, *plan.Enrollment) error { return nil })
+			return err
+		},
+	}
+	read := func(what string, name plan.Name, patience time.Duration) error {
+		ctx, cancel := context.WithTimeout(t.Context(), patience)
+		defer cancel()
+		ctx, end := admit(ctx, what+name.Partner) // each is another caller
+		defer end()
+		return reads[what](ctx, name)
+	}
+	for what := range reads {
+		if err := read(what, small, time.Minute); err != nil {
+			t.Errorf("%s of a small plan: %v", what, err)
+		}
+		if err := read(what, coop, 50*time.Millisecond); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("%s of a large plan while others have their turn: %v, want that it waits", what, err)
+		}
+	}
+	for _, end := range ends {
+		end()
+	}
+	for what := range reads {
+		if err := read(what, coop, time.Minute); err != nil {
+			t.Errorf("%s of a large plan in its turn: %v", what, err)
+		}
+	}
+	all := func(ctx context.Context) error { return list(ctx, "", `state="EDITING"`) } // by the index
+	ctx, end := admit(t.Context(), "reviewer")
+	defer end()
+	if err := all(ctx); err != nil || !limit.ScanOf(ctx).Large() {
+		t.Errorf("a list by the index, with a large plan: %v, or it had no turn", err)
+	}
+}
