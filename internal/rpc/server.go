@@ -25,7 +25,6 @@ import (
 // What a connection may cost.
 const (
 	maxHeaders        = 24 << 10         // bytes of a call's headers
-	maxCalls          = 1000             // at once
 	workers           = 128              // goroutines kept for calls: others have to grow their stack first
 	handshakePatience = 10 * time.Second // until it says something
 	maxIdle           = 15 * time.Minute // without a call
@@ -33,6 +32,13 @@ const (
 	probeAfter        = time.Minute      // of silence, to see whether anybody is there
 	probePatience     = 20 * time.Second // for the answer to that
 )
+
+// mostCalls is how many calls a connection may have at once. A gateway has one connection, for the calls of all the connections that it has: else
+// a few callers who have as many calls in flight as each of them may would leave others none. How many a caller may have is not for this to say.
+func mostCalls() uint32 {
+	const own = 8 // such as whether the service can work
+	return uint32(Usual.All) + own
+}
 
 // readyInterval is how often a server asks whether it can work.
 const readyInterval = 500 * time.Millisecond
@@ -93,7 +99,7 @@ func (s *Server) Serve(ctx context.Context) error {
 		grpc.ForceServerCodecV2(newCodec()),
 		grpc.MaxRecvMsgSize(hardMessageLimit),
 		grpc.MaxHeaderListSize(maxHeaders),
-		grpc.MaxConcurrentStreams(maxCalls),
+		grpc.MaxConcurrentStreams(mostCalls()),
 		grpc.ConnectionTimeout(handshakePatience),
 		grpc.KeepaliveParams(keepalive.ServerParameters{MaxConnectionIdle: maxIdle, MaxConnectionAge: maxAge, Time: probeAfter, Timeout: probePatience}),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 5 * time.Second, PermitWithoutStream: true}),

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -318,4 +319,25 @@ func TestServer_AnnouncesItsServices(t *testing.T) {
 			}
 		}
 	})
+}
+
+// A connection has room for as many calls as a gateway has connections.
+func TestCallsOfAGateway(t *testing.T) {
+	var begun sync.WaitGroup
+	end := make(chan struct{})
+	defer close(end)
+	begun.Add(rpc.Usual.All)
+	server := start(t, service{stream: func(grpc.ServerStream) error {
+		begun.Done()
+		<-end
+		return nil
+	}})
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	for i := range rpc.Usual.All {
+		if _, err := server.conn.NewStream(ctx, &grpc.StreamDesc{ServerStreams: true, ClientStreams: true}, streamMethod); err != nil {
+			t.Fatalf("after %d calls: %v", i, err)
+		}
+	}
+	begun.Wait()
 }
