@@ -30,7 +30,7 @@ type Tokens struct {
 type Settings struct {
 	Tokens
 
-	ClientRoles map[string]string `name:"client-roles" placeholder:"SAN=ROLE" mapsep:"," help:"Roles by certificate, as a.example.com=AUDITOR, or GATEWAY."`
+	ClientRoles map[string]string `name:"client-roles" placeholder:"SAN=ROLE" mapsep:"," help:"Roles by certificate: a.example.com=AUDITOR, GATEWAY, SERVICE."`
 
 	// Clock tells whether a token has expired; the machine's where it is nil.
 	Clock clock.Clock `kong:"-"`
@@ -51,7 +51,7 @@ func (c Settings) Check(address string) error {
 			return fmt.Errorf("--oidc-issuer: %w", err)
 		}
 	}
-	if _, _, err := c.clientRoles(); err != nil {
+	if _, err := c.clientRoles(); err != nil {
 		return err
 	}
 	if c.closed() || !Exposed(address) {
@@ -113,29 +113,42 @@ func Exposed(address string) bool {
 	return err == nil && !OnLoopback(address)
 }
 
-// gatewayRole is the word in ClientRoles for what calls for others, and is believed about whom.
-const gatewayRole = "GATEWAY"
+// Words in ClientRoles that are no roles.
+const (
+	gatewayRole = "GATEWAY" // what calls for others, and is believed about whom
+	serviceRole = "SERVICE" // a service that calls for others, whom it limits itself
+)
+
+// Named are those with certificates, by the names in these.
+type named struct {
+	roles              map[string][]authv1.Role
+	gateways, services map[string]bool
+}
 
 // clientRoles reads ClientRoles.
-func (c Settings) clientRoles() (all map[string][]authv1.Role, gateways map[string]bool, err error) {
-	all, gateways = map[string][]authv1.Role{}, map[string]bool{}
+func (c Settings) clientRoles() (named, error) {
+	all := named{roles: map[string][]authv1.Role{}, gateways: map[string]bool{}, services: map[string]bool{}}
 	for name, texts := range c.ClientRoles {
 		for text := range strings.SplitSeq(texts, "+") {
-			if text == gatewayRole {
-				gateways[name] = true
+			switch text {
+			case gatewayRole:
+				all.gateways[name] = true
+				continue
+			case serviceRole:
+				all.services[name] = true
 				continue
 			}
 			role, ok := roleNamed(text)
 			if !ok {
-				return nil, nil, fmt.Errorf("--client-roles: %q is not a role that a caller can have", text)
+				return named{}, fmt.Errorf("--client-roles: %q is not a role that a caller can have", text)
 			}
 			if isPartner(role) {
-				return nil, nil, fmt.Errorf("--client-roles: %s is bound to MPN IDs, which a certificate does not name", role)
+				return named{}, fmt.Errorf("--client-roles: %s is bound to MPN IDs, which a certificate does not name", role)
 			}
-			all[name] = append(all[name], role)
+			all.roles[name] = append(all.roles[name], role)
 		}
 	}
-	return all, gateways, nil
+	return all, nil
 }
 
 // Guard is one by the settings, which have passed Check.
@@ -143,11 +156,11 @@ func (c Settings) Guard(log *slog.Logger, visible Visible) (*Guard, error) {
 	if !c.closed() {
 		return &Guard{local: true, visible: visible, log: log}, nil
 	}
-	roles, gateways, err := c.clientRoles()
+	certificates, err := c.clientRoles()
 	if err != nil {
 		return nil, err
 	}
-	g := &Guard{internal: c.Internal, roles: roles, gateways: gateways, visible: visible, log: log}
+	g := &Guard{internal: c.Internal, named: certificates, visible: visible, log: log}
 	if c.Clock == nil {
 		c.Clock = clock.Real()
 	}

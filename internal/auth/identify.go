@@ -34,6 +34,7 @@ func (g *Guard) identify(ctx context.Context, mayWait bool) (Principal, error) {
 	}
 	if certificate := certificateOf(ctx); certificate != nil && len(forwarded(ctx)) == 0 {
 		if who, ok := holder(certificate, g.roles); ok {
+			who.Service = g.services[who.ID]
 			return who, nil
 		}
 	}

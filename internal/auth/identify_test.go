@@ -45,6 +45,22 @@ func TestCertificateOfAGateway(t *testing.T) {
 	}
 }
 
+// Only what is named a service by its certificate is not limited, and has its roles all the same.
+func TestCertificateOfAService(t *testing.T) {
+	g, err := Settings{ClientRoles: map[string]string{"payoutsvc.example": "AUDITOR+SERVICE", "erp.example": "AUDITOR"}}.Guard(slog.New(slog.DiscardHandler), OwnPartners)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]string{"payoutsvc.example": "", "erp.example": "certificate:erp.example"} {
+		chains := [][]*x509.Certificate{{{DNSNames: []string{name}}}}
+		ctx := peer.NewContext(t.Context(), &peer.Peer{AuthInfo: credentials.TLSInfo{State: tls.ConnectionState{VerifiedChains: chains}}})
+		who, err := g.identify(ctx, true)
+		if err != nil || who.Key() != want || len(who.Roles) != 1 || who.Actor() != "certificate:"+name {
+			t.Errorf("%s: %+v, %v; it counts as %q, want %q", name, who, err, who.Key(), want)
+		}
+	}
+}
+
 // Without identities, this machine is the caller: not what comes through its gateway from another one, nor a page whose name leads here.
 func TestLocalPrincipal(t *testing.T) {
 	for _, test := range []struct {

@@ -13,17 +13,16 @@ import (
 
 	"github.com/incentives-dev/incentives/internal/fault"
 	"github.com/incentives-dev/incentives/internal/limit"
-	authv1 "github.com/incentives-dev/incentives/proto/incentives/auth/v1"
 )
 
 // A Guard holds every call of a server to the policies of its methods.
 type Guard struct {
+	named
+
 	unguarded bool
-	local     bool                     // there are no identities, and everybody on this machine is the local principal
-	internal  string                   // the token of another part of the same process; "" where there is none
-	tokens    *issuer                  // nil where there is none
-	roles     map[string][]authv1.Role // of those with certificates, by the names in these
-	gateways  map[string]bool          // likewise
+	local     bool    // there are no identities, and everybody on this machine is the local principal
+	internal  string  // the token of another part of the same process; "" where there is none
+	tokens    *issuer // nil where there is none
 	limit     Limit
 	// strangers are those who call what everybody may, by address.
 	strangers limit.Places

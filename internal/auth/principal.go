@@ -21,6 +21,9 @@ type Principal struct {
 	Certificate bool
 	// Internal marks another part of the same process, which is not limited in how much it calls.
 	Internal bool
+	// Service marks a service with a certificate that calls for its own callers. It is not limited either: one of these, who may call it as often
+	// as it may call, would leave the others nothing.
+	Service bool
 }
 
 // What others than people with tokens are called. A token's subject may be any word, so one that looks like these is marked in history.
@@ -52,7 +55,7 @@ func (p Principal) Actor() string {
 // how much they call.
 func (p Principal) Key() string {
 	switch {
-	case p.Local || p.Internal || p.ID == "":
+	case p.Local || p.Internal || p.Service || p.ID == "":
 		return ""
 	case p.Certificate:
 		return certificateMark + p.ID

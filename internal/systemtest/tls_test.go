@@ -43,7 +43,7 @@ type secured struct {
 // What the services are told of the holders of certificates, by their names in these. No partner is among them; the gateway is,
 // as it would be by mistake.
 const (
-	planRoles   = "payoutsvc.example=AUDITOR,gateway.example=AUDITOR+GATEWAY,ops.example=PROGRAM_ADMIN+REVIEWER,spiffe://example/reviewer=REVIEWER"
+	planRoles   = "payoutsvc.example=AUDITOR+SERVICE,gateway.example=AUDITOR+GATEWAY,ops.example=PROGRAM_ADMIN+REVIEWER,spiffe://example/reviewer=REVIEWER"
 	payoutRoles = "writer.example=EARNINGS_WRITER,operator.example=PAYOUT_OPERATOR,auditor.example=AUDITOR,gateway.example=AUDITOR+GATEWAY"
 )
 

@@ -145,3 +145,18 @@ func TestPayoutsvcIsGivenAnotherCertificate(t *testing.T) {
 		return nil
 	})
 }
+
+// What one caller of payoutsvc may call plansvc for is not all that there is for its others: payoutsvc is not limited there as a caller is.
+func TestCallersOfPayoutsvcAreNotOneOfPlansvc(t *testing.T) {
+	t.Parallel()
+	s := newSecured(t)
+	s.plansvc = s.start("plansvc", "plansvc.example", "--client-roles", planRoles, "--rate-limit", "5")
+	at := s.start("payoutsvc", "payoutsvc.example", "--client-roles", payoutRoles, "--plansvc", s.plansvc)
+	auditor := payoutv1.NewPayoutServiceClient(reach(t, at, s.ca.with(t, s.ca.issue(t, "auditor.example"))))
+	for i := range 30 { // and twice five at once
+		if _, err := auditor.ListStatements(within(t), &payoutv1.ListStatementsRequest{Parent: sample.Name(0)}); err != nil {
+			t.Fatalf("after %d calls: %v", i, err)
+		}
+	}
+	s.stop()
+}

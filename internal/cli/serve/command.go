@@ -129,7 +129,7 @@ reach it, and as one of several:
     incentives plansvc
     incentives plansvc --listen 10.0.0.5:9001 --store pebble:/var/lib/incentives/plansvc \
         --oidc-issuer https://login.example.com --oidc-audience incentives \
-        --client-roles payoutsvc.example.com=AUDITOR,gateway.example.com=GATEWAY \
+        --client-roles payoutsvc.example.com=AUDITOR+SERVICE,gateway.example.com=GATEWAY \
         --tls-cert tls.crt --tls-key tls.key --tls-ca ca.crt
     incentives plansvc --store 'redis+cluster://10.0.1.1,10.0.1.2?min_replicas=1'`
 }
