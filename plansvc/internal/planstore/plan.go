@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/incentives-dev/incentives/internal/fault"
+	"github.com/incentives-dev/incentives/internal/limit"
 	"github.com/incentives-dev/incentives/internal/listing"
 	"github.com/incentives-dev/incentives/internal/store"
 	"github.com/incentives-dev/incentives/plansvc/internal/plan"
@@ -66,6 +67,11 @@ func (s *Store) Plans(ctx context.Context, names []plan.Name) ([]*plan.Plan, err
 
 // Standings returns what terms are made of, in the order of the plans' names, nil where there is no such plan.
 func (s *Store) Standings(ctx context.Context, names []plan.Name) ([]*plan.Standing, error) {
+	if len(names) > fewStandings {
+		if err := limit.ScanOf(ctx).Turn(ctx); err != nil {
+			return nil, err
+		}
+	}
 	return getAll(ctx, s, names, standingKey, parseStanding)
 }
 

@@ -12,6 +12,9 @@ import (
 // times as much, and a processor for some fifty milliseconds; a usual one is a tenth of it.
 const largeValue = 64 << 10
 
+// fewStandings is how many plans' standings are read without a turn. Services that ask for a whole program are not limited, and have no turns.
+const fewStandings = 64
+
 // InTurns is a store of which large plans are read few at once, those of each caller in their turn: somebody who reads or changes nothing but
 // these, as often as its rate allows, would leave others no processor.
 type inTurns struct{ store.DB }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -77,8 +78,25 @@ func TestLargePlansAreReadInTurn(t *testing.T) {
 			t.Errorf("%s of a large plan while others have their turn: %v, want that it waits", what, err)
 		}
 	}
+	standings := func(many int, patience time.Duration) error {
+		ctx, cancel := context.WithTimeout(t.Context(), patience)
+		defer cancel()
+		ctx, end := admit(ctx, fmt.Sprint(many))
+		defer end()
+		_, err := w.Standings(ctx, slices.Repeat([]plan.Name{small}, many))
+		return err
+	}
+	if err := standings(64, time.Minute); err != nil {
+		t.Errorf("a few standings: %v", err)
+	}
+	if err := standings(65, 50*time.Millisecond); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("many standings while others have their turn: %v, want that they wait", err)
+	}
 	for _, end := range ends {
 		end()
+	}
+	if err := standings(65, time.Minute); err != nil {
+		t.Errorf("many standings in their turn: %v", err)
 	}
 	for what := range reads {
 		if err := read(what, coop, time.Minute); err != nil {
