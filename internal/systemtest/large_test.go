@@ -4,13 +4,17 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/encoding/protojson"
 
 	payoutv1 "github.com/incentives-dev/incentives/proto/incentives/payout/v1"
+	planv1 "github.com/incentives-dev/incentives/proto/incentives/plan/v1"
 )
 
 const (
@@ -49,6 +53,52 @@ func TestAbuseByStrangersWithLargeBodies(t *testing.T) {
 		}
 		all.Wait()
 		return fmt.Sprintf("%d of %d bytes", refused.Load(), len(body))
+	})
+	a.stop()
+}
+
+// grow makes the draft as large as the rules allow: 2.4 MB.
+func (a *attacked) grow() {
+	a.Helper()
+	const days, campaigns, activities = `"startDate":{"year":2026,"month":1,"day":1},"endDate":{"year":2026,"month":12,"day":31}`, 50, 10
+	text := func(letters int) string { return strings.Repeat("𐍈", letters) } // of four bytes each
+	for i := range campaigns {
+		campaign := fmt.Sprintf("%s/campaigns?campaignId=c%d", a.draft, i)
+		a.must(a.ann, http.MethodPost, campaign, `{"displayName":"Large","objective":"`+text(2000)+`",`+days+`}`)
+		for range activities {
+			a.must(a.ann, http.MethodPost, fmt.Sprintf("%s/campaigns/c%d/activities", a.draft, i), `{"displayName":"Webinar","activityType":"event",
+				"regionCodes":["US"],"description":"`+text(1000)+`","plannedCost":{"currencyCode":"USD","units":"1"},`+days+`}`)
+		}
+	}
+}
+
+// Whoever reads a plan that is as large as the rules allow, as often as one caller may, leaves the others their rate.
+func TestAbuseByReadersOfALargePlan(t *testing.T) {
+	if !*whole {
+		t.Skip("it measures what two processors are enough for only where nothing else runs: with -whole")
+	}
+	a := startAttacked(t)
+	a.grow()
+	a.besieged(2*honestDeadline, "while one caller read a large plan all the time", func(ctx context.Context) string {
+		token, plans := a.long("avid", "INCENTIVES_ADMIN", "contoso"), planv1.NewPlanServiceClient(dial(a.T, a.plansvc))
+		var read atomic.Int64
+		var all sync.WaitGroup
+		for range searchCalls {
+			all.Go(func() {
+				for ctx.Err() == nil {
+					_, err := plans.GetPlan(bearing(ctx, token), &planv1.GetPlanRequest{Name: strings.TrimPrefix(a.draft, "/v1/")})
+					switch {
+					case err == nil:
+						read.Add(1)
+					case ctx.Err() == nil && status.Code(err) != codes.ResourceExhausted:
+						t.Errorf("who reads much: %v", err)
+						return
+					}
+				}
+			})
+		}
+		all.Wait()
+		return fmt.Sprintf("%d times", read.Load())
 	})
 	a.stop()
 }
