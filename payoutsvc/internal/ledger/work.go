@@ -21,6 +21,9 @@ const (
 	// parallelPartitions is how many partitions a run works at once. More of them make a run on Pebble dearer, since what
 	// it writes then lies further apart.
 	parallelPartitions = 4
+	// fewPlans is how many plans of a run are so few that it mostly waits, for the disk and for plansvc: it works more partitions at once.
+	fewPlans              = 10_000
+	parallelFewPartitions = 16
 	// pageSize is how many plans are settled in one commit: as many as plansvc tells the terms of in one call.
 	pageSize = 1000
 	// conflictsPerSize is after how many conflicts in a row a page gets smaller,
@@ -122,6 +125,9 @@ func (w *Worker) programWindows(ctx context.Context, name RunName) (windows stri
 func (w *Worker) workSome(ctx context.Context, like part, partitions []store.Partition) (held []store.Partition, err error) {
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(parallelPartitions)
+	if like.run.PlansTotal <= fewPlans {
+		group.SetLimit(parallelFewPartitions)
+	}
 	parts := make([]part, len(partitions))
 	for i, p := range partitions {
 		parts[i] = like
