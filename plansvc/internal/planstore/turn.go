@@ -15,7 +15,7 @@ const largeValue = 64 << 10
 // fewStandings is how many plans' standings are read without a turn. Services that ask for a whole program are not limited, and have no turns.
 const fewStandings = 64
 
-// InTurns is a store of which large plans are read few at once, those of each caller in their turn: somebody who reads or changes nothing but
+// inTurns is a store of which large plans are read few at once, those of each caller in their turn: somebody who reads or changes nothing but
 // these, as often as its rate allows, would leave others no processor.
 type inTurns struct{ store.DB }
 
@@ -35,19 +35,20 @@ func (d inTurns) Scan(ctx context.Context, p store.Partition, collection, from s
 	return inTurn(ctx, func() ([]store.Entry, error) { return d.DB.Scan(ctx, p, collection, from, most) }, func(e store.Entry) int { return len(e.Value) })
 }
 
-// inTurn reads, and reads again when it is the call's turn where that finds something large.
+// inTurn reads, and where that finds something large, reads it again when it is the call's turn.
 func inTurn[T any](ctx context.Context, read func() ([]T, error), size func(T) int) ([]T, error) {
 	scan := limit.ScanOf(ctx)
 	if err := scan.Begin(ctx); err != nil {
 		return nil, err
 	}
-	found, err := read()
-	if err != nil || !slices.ContainsFunc(found, func(one T) bool { return size(one) > largeValue }) || scan.Large() {
-		return found, err
+	for {
+		found, err := read()
+		if err != nil || !slices.ContainsFunc(found, func(one T) bool { return size(one) > largeValue }) || scan.Large() {
+			return found, err
+		}
+		clear(found) // else it would be held while the call waits
+		if err := scan.Turn(ctx); err != nil {
+			return nil, err
+		}
 	}
-	clear(found) // else it would be held while the call waits
-	if err := scan.Turn(ctx); err != nil {
-		return nil, err
-	}
-	return read()
 }

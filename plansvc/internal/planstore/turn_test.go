@@ -8,12 +8,33 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/incentives-dev/incentives/internal/limit"
+	"github.com/incentives-dev/incentives/internal/store"
 	"github.com/incentives-dev/incentives/plansvc/internal/plan"
+	"github.com/incentives-dev/incentives/plansvc/internal/planstore"
 )
+
+// takeTurns has somebody take as many turns as there are at once.
+func takeTurns(t *testing.T, limiter *limit.Limiter) (end func()) {
+	t.Helper()
+	var ends []func()
+	for range max(1, runtime.GOMAXPROCS(0)/2) {
+		ctx, release, err := limiter.Admit(t.Context(), "somebody")
+		must(t, err)
+		must(t, limit.ScanOf(ctx).Turn(ctx))
+		ends = append(ends, release)
+	}
+	return func() {
+		for _, release := range ends {
+			release()
+		}
+	}
+}
 
 // Whatever reads a large plan waits for its turn, and goes on when it is there. What reads small ones does not wait, in the same lists either.
 func TestLargePlansAreReadInTurn(t *testing.T) {
@@ -44,12 +65,7 @@ func TestLargePlansAreReadInTurn(t *testing.T) {
 		must(t, err)
 		return ctx, release
 	}
-	var ends []func()
-	for range max(1, runtime.GOMAXPROCS(0)/2) { // as many as have their turn at once
-		ctx, end := admit(t.Context(), "somebody")
-		must(t, limit.ScanOf(ctx).Turn(ctx))
-		ends = append(ends, end)
-	}
+	end := takeTurns(t, limiter)
 	list := func(ctx context.Context, partner, filter string) error {
 		_, _, err := w.List(ctx, query(partner, filter, "", 10))
 		return err
@@ -92,9 +108,7 @@ func TestLargePlansAreReadInTurn(t *testing.T) {
 	if err := standings(65, 50*time.Millisecond); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("many standings while others have their turn: %v, want that they wait", err)
 	}
-	for _, end := range ends {
-		end()
-	}
+	end()
 	if err := standings(65, time.Minute); err != nil {
 		t.Errorf("many standings in their turn: %v", err)
 	}
@@ -109,4 +123,46 @@ func TestLargePlansAreReadInTurn(t *testing.T) {
 	if err := all(ctx); err != nil || !limit.ScanOf(ctx).Large() {
 		t.Errorf("a list by the index, with a large plan: %v, or it had no turn", err)
 	}
+}
+
+// A largePlans is a store in which every plan is there, and large.
+type largePlans struct {
+	store.DB
+
+	reads atomic.Int64
+}
+
+func (*largePlans) Partitions() int { return 1 }
+
+func (l *largePlans) Get(context.Context, store.Partition, ...store.Key) ([][]byte, error) {
+	l.reads.Add(1)
+	return [][]byte{[]byte("{" + strings.Repeat(" ", 65<<10) + "}")}, nil
+}
+
+// Who has waited for its turn for long has read something large when it had it, and not when it began to wait: its next call takes no memory
+// before its turn.
+func TestLargePlansAreReadInTurn_AfterALongWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		db := &largePlans{}
+		s := planstore.New(db)
+		limiter := limit.New(limit.Settings{RateLimit: 1000}, nil, slog.New(slog.DiscardHandler))
+		read := func(patience time.Duration) error {
+			ctx, cancel := context.WithTimeout(t.Context(), patience)
+			defer cancel()
+			ctx, release, err := limiter.Admit(ctx, "greedy")
+			must(t, err)
+			defer release()
+			_, err = s.Plan(ctx, coop)
+			return err
+		}
+		time.AfterFunc(time.Minute, takeTurns(t, limiter))
+		must(t, read(time.Hour))
+		if got := db.reads.Load(); got != 2 {
+			t.Errorf("a large plan was read %d times, want once to see that it is, and once in its turn", got)
+		}
+		defer takeTurns(t, limiter)()
+		if err := read(time.Second / 2); !errors.Is(err, context.DeadlineExceeded) || db.reads.Load() != 2 {
+			t.Errorf("right after it another was read %d times before its turn: %v", db.reads.Load()-2, err)
+		}
+	})
 }
