@@ -3,6 +3,7 @@ package limit
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -26,13 +27,15 @@ const (
 // says little about their work. The nil Scan is of a call that is nobody's, and may look at everything. It is for one goroutine at a time, but
 // for its turn.
 type Scan struct {
-	limiter *Limiter
-	caller  string
-	left    int    // how many entries it may look at before it needs more
-	leave   func() // leaves its place among the caller's scans; nil while it has looked at few entries, and has none
+	limiter    *Limiter
+	name       string // of its caller
+	caller     *caller
+	left       int    // how many entries it may look at before it needs more
+	leavePlace func() // among the caller's scans; nil while it has looked at few entries, and has none
 
-	turning  sync.Mutex // also while it waits for its turn
-	stepBack func()     // ends its turn; nil while it has none
+	turning   sync.Mutex // also while it waits for its turn
+	leaveTurn func()     // while it has one
+	hasTurn   atomic.Bool
 }
 
 type scanKey struct{}
@@ -53,10 +56,10 @@ func (l *Limiter) Admit(ctx context.Context, name string) (admitted context.Cont
 	if l.perSecond == 0 {
 		return ctx, leave, nil
 	}
-	s := &Scan{limiter: l, caller: name, left: freeEntries}
+	s := &Scan{limiter: l, name: name, caller: l.caller(name), left: freeEntries}
 	return context.WithValue(ctx, scanKey{}, s), func() {
-		if s.leave != nil {
-			s.leave()
+		if s.leavePlace != nil {
+			s.leavePlace()
 		}
 		s.endTurn()
 		leave()
@@ -66,22 +69,20 @@ func (l *Limiter) Admit(ctx context.Context, name string) (admitted context.Cont
 // Begin is called before anything is read that may be large. It waits for the call's turn where its caller has just read something large: else
 // what is read would be held while it waits, or read for nothing, time and again, by a caller that gives up soon.
 func (s *Scan) Begin(ctx context.Context) error {
-	if s == nil || s.limiter.now().UnixNano()-s.limiter.caller(s.caller).large.Load() >= int64(largeFor) {
+	if s == nil || s.limiter.now().UnixNano()-s.caller.large.Load() >= int64(largeFor) {
 		return nil
 	}
 	return s.Turn(ctx)
 }
 
 // Large is called when something large has been read. It tells whether the call has its turn, without which it has to let go of that, wait for
-// its Turn, and read it again.
+// its Turn, and read it again. It does not wait itself, for another goroutine of the call that waits for the turn: what was read would be held.
 func (s *Scan) Large() (hasTurn bool) {
 	if s == nil {
 		return true
 	}
-	s.limiter.caller(s.caller).large.Store(s.limiter.now().UnixNano())
-	s.turning.Lock()
-	defer s.turning.Unlock()
-	return s.stepBack != nil
+	s.caller.large.Store(s.limiter.now().UnixNano())
+	return s.hasTurn.Load()
 }
 
 // Turn waits for the turn of a call which reads what is so large that it takes a processor for long. Callers have one each, and few at once,
@@ -92,11 +93,12 @@ func (s *Scan) Turn(ctx context.Context) error {
 	}
 	s.turning.Lock()
 	defer s.turning.Unlock()
-	if s.stepBack != nil {
+	if s.hasTurn.Load() {
 		return nil
 	}
-	leave, err := s.limiter.turns.Take(ctx, s.caller)
-	s.stepBack = leave
+	leave, err := s.limiter.turns.Take(ctx, s.name)
+	s.leaveTurn = leave
+	s.hasTurn.Store(err == nil)
 	return err
 }
 
@@ -104,11 +106,10 @@ func (s *Scan) Turn(ctx context.Context) error {
 func (s *Scan) endTurn() bool {
 	s.turning.Lock()
 	defer s.turning.Unlock()
-	if s.stepBack == nil {
+	if !s.hasTurn.Swap(false) {
 		return false
 	}
-	s.stepBack()
-	s.stepBack = nil
+	s.leaveTurn()
 	return true
 }
 
@@ -140,16 +141,16 @@ func (s *Scan) Look(ctx context.Context) error {
 
 // more grants more entries.
 func (s *Scan) more(ctx context.Context) error {
-	if s.leave == nil {
-		leave, ok := s.limiter.scans.Take(s.caller, mostScans)
+	if s.leavePlace == nil {
+		leave, ok := s.limiter.scans.Take(s.name, mostScans)
 		if !ok {
 			return tooMuch("TOO_MANY_SCANS_AT_ONCE", time.Second,
 				"%d calls of this caller look at many entries each, which is as many as are taken: make fewer at once, or narrow what is listed", mostScans)
 		}
-		s.leave = leave
+		s.leavePlace = leave
 	}
 	had := s.endTurn() // nobody else waits while it does
-	err := s.limiter.caller(s.caller).entries.WaitN(ctx, grant)
+	err := s.caller.entries.WaitN(ctx, grant)
 	if err == nil && had {
 		err = s.Turn(ctx)
 	}

@@ -229,6 +229,39 @@ func TestScan_Turn(t *testing.T) {
 	})
 }
 
+// Of a call that reads several things at once, what is large is let go of while another of them waits for the turn.
+func TestScan_Large(t *testing.T) {
+	l := New(Settings{RateLimit: 50}, nil, quiet())
+	l.turns.free = 0
+	ctx, cancel := context.WithCancel(t.Context())
+	s, end := reading(t, l, "greedy")
+	var waiting sync.WaitGroup
+	waiting.Go(func() {
+		if err := s.Turn(ctx); !errors.Is(err, context.Canceled) {
+			t.Errorf("a turn that does not come: %v", err)
+		}
+	})
+	for s.turning.TryLock() { // until it waits
+		s.turning.Unlock()
+		runtime.Gosched()
+	}
+	told := make(chan bool)
+	waiting.Go(func() { told <- s.Large() })
+	select {
+	case hasTurn := <-told:
+		if hasTurn {
+			t.Error("a call that waits for its turn has it")
+		}
+	case <-time.After(10 * time.Second):
+		t.Error("it waits, too, and holds what it has read")
+		cancel()
+		<-told
+	}
+	cancel()
+	waiting.Wait()
+	end()
+}
+
 // Who has just read something large waits before it reads again, and nobody else does.
 func TestScan_Begin(t *testing.T) {
 	scanning(t, func(t *testing.T, l *Limiter) {
