@@ -1,5 +1,5 @@
 // Package limit keeps one caller from taking what is there for all: by how many calls it makes a second, by how many it has
-// in flight, and by what they look at.
+// in flight, by what they look at ([Scan]), and by whose turn it is to read what is large ([Turns]).
 package limit
 
 import (
@@ -49,8 +49,8 @@ const (
 type Limiter struct {
 	perSecond int
 	inFlight  Places              // by caller
-	scans     Places              // likewise; see Scan
-	turns     *Turns              // likewise
+	scans     Places              // likewise; see Scan.Look
+	turns     *Turns              // likewise; see Scan.Turn
 	shared    *redis_rate.Limiter // nil where each instance counts for itself
 	prefix    string
 	log       *slog.Logger

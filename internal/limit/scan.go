@@ -23,9 +23,9 @@ const (
 	largeFor = time.Second
 )
 
-// A Scan is what one call looks at to answer: a list with a filter goes over many entries, and may find none, so how many calls there are
-// says little about their work. The nil Scan is of a call that is nobody's, and may look at everything. It is for one goroutine at a time, but
-// for its turn.
+// A Scan is what one call looks at to answer. How many calls there are says little about their work: a list with a filter goes over many entries,
+// and may find none, which is what Reserve and Look are for; one entry may be as large as thousands of others, which is what Begin, Large and
+// Turn are for. The nil Scan is of a call that is nobody's, and may look at everything. But for those three it is for one goroutine at a time.
 type Scan struct {
 	limiter    *Limiter
 	name       string // of its caller
@@ -40,7 +40,7 @@ type Scan struct {
 
 type scanKey struct{}
 
-// ScanOf is the scan of the call that a context is of; nil where it is nobody's, such as that of a payout run.
+// ScanOf is the scan of the call that a context is of; nil where it is nobody's, such as that of a payout run, and where nobody has a rate.
 func ScanOf(ctx context.Context) *Scan {
 	s, _ := ctx.Value(scanKey{}).(*Scan)
 	return s
@@ -86,7 +86,8 @@ func (s *Scan) Large() (hasTurn bool) {
 }
 
 // Turn waits for the turn of a call which reads what is so large that it takes a processor for long. Callers have one each, and few at once,
-// so that who reads nothing but that leaves others theirs. A call keeps its turn until it is over. The error is that of ctx.
+// so that who reads nothing but that leaves others theirs. A call keeps its turn until it is over, but for while it waits for its rate. The
+// error is that of ctx.
 func (s *Scan) Turn(ctx context.Context) error {
 	if s == nil {
 		return nil

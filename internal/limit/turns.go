@@ -7,8 +7,8 @@ import (
 	"sync"
 )
 
-// Turns are for what takes a processor longer than most calls do, and is let to any caller: to read a large text, say. So little of it is
-// worked on at once, and keys that wait, such as callers, have one each in their turn.
+// Turns are for what takes a processor for longer than most calls, and what anybody may ask for: to read a large text, say. So little of it is
+// worked on at once, and keys that wait, such as callers, have one turn each, one after another.
 type Turns struct {
 	mu      sync.Mutex
 	free    int                        // how many more may begin now
