@@ -22,7 +22,7 @@ type binding struct {
 	body    string           // the field that the body holds, "*" for the whole request, "" for none
 	request protoreflect.MessageType
 	answer  protoreflect.MessageType
-	reading turns // of all bindings
+	turns   turns // of all bindings
 }
 
 func bind(method protoreflect.MethodDescriptor, conn *grpc.ClientConn) (*binding, error) {

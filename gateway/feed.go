@@ -115,7 +115,7 @@ func unended(err error, number int) error {
 
 // readLine reads one request.
 func (f *feed) readLine(ctx context.Context, text []byte) (line, error) {
-	leave, err := f.reading.take(ctx, len(text))
+	leave, err := f.turns.take(ctx, len(text))
 	if err != nil {
 		return line{}, err
 	}

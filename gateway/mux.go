@@ -27,12 +27,12 @@ type mux struct {
 	payouts  *grpc.ClientConn
 	asking   singleflight.Group
 	stopping context.Context // done when streams are to come to an end
-	reading  turns
+	turns    turns           // of all bindings
 }
 
 // newMux binds the calls of both services.
 func newMux(m *mux) (*mux, error) {
-	m.reading = turns{limit.NewTurns()}
+	m.turns = turns{limit.NewTurns()}
 	m.calls = runtime.NewServeMux(
 		runtime.WithRoutingErrorHandler(func(
 			_ context.Context, _ *runtime.ServeMux, _ runtime.Marshaler, w http.ResponseWriter, r *http.Request, httpStatus int,
@@ -63,7 +63,7 @@ func (m *mux) bind(file protoreflect.FileDescriptor, conn *grpc.ClientConn) erro
 			if err != nil {
 				return err
 			}
-			b.reading = m.reading
+			b.turns = m.turns
 			if err := m.calls.HandlePath(b.verb, b.path, m.handle(b)); err != nil {
 				return err
 			}
@@ -154,7 +154,7 @@ func (m *mux) call(w http.ResponseWriter, r *http.Request, b *binding, params ma
 
 // marshal is the JSON of an answer. A large one waits for its turn.
 func (b *binding) marshal(ctx context.Context, answer proto.Message) ([]byte, error) {
-	leave, err := b.reading.take(ctx, proto.Size(answer))
+	leave, err := b.turns.take(ctx, proto.Size(answer))
 	if err != nil {
 		return nil, err
 	}

@@ -23,7 +23,7 @@ func (b *binding) read(w http.ResponseWriter, r *http.Request, params map[string
 	if err != nil {
 		return nil, nil, err
 	}
-	leave, err := b.reading.take(r.Context(), len(body))
+	leave, err := b.turns.take(r.Context(), len(body))
 	if err != nil {
 		return nil, nil, err
 	}

@@ -31,14 +31,14 @@ func TestTurns(t *testing.T) {
 	var leave []func()
 	for { // all turns that there are
 		soon, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
-		left, err := s.mux.reading.take(soon, smallBody+1)
+		left, err := s.mux.turns.take(soon, smallBody+1)
 		cancel()
 		if err != nil {
 			break
 		}
 		leave = append(leave, left)
 	}
-	if _, err := s.mux.reading.take(t.Context(), smallBody); err != nil {
+	if _, err := s.mux.turns.take(t.Context(), smallBody); err != nil {
 		t.Errorf("a small text: %v", err)
 	}
 	description = strings.Repeat("x", smallBody+1)
