@@ -147,6 +147,9 @@ func (c Settings) clientRoles() (named, error) {
 			}
 			all.roles[name] = append(all.roles[name], role)
 		}
+		if all.services[name] && len(all.roles[name]) == 0 { // what a certificate may call goes by the first of its names that has a role
+			return named{}, fmt.Errorf("--client-roles: %s of %s needs a role beside it, such as AUDITOR+%[1]s: by itself it lets nobody in", serviceRole, name)
+		}
 	}
 	return all, nil
 }

@@ -21,8 +21,8 @@ type Principal struct {
 	Certificate bool
 	// Internal marks another part of the same process, which is not limited in how much it calls.
 	Internal bool
-	// Service marks a service with a certificate that calls for its own callers. It is not limited either: one of these, who may call it as often
-	// as it may call, would leave the others nothing.
+	// Service marks a service, by its certificate, that calls for its own callers. It is not limited either: one of its callers, who may call it
+	// as often as it may call, would leave the others nothing.
 	Service bool
 }
 

@@ -63,6 +63,7 @@ func TestServicesRefuseWhatIsNotSafe(t *testing.T) {
 		{"an issuer in plain text", []string{"--oidc-issuer", "http://login.example.com", "--oidc-audience", "a"}, "has to begin with https", closable},
 		{"an issuer that is none", []string{"--oidc-issuer", " ", "--oidc-audience", "a"}, "is not the URL of an issuer", closable},
 		{"gRPC in plain text", slices.Concat(issuer, pair, []string{"--plansvc", everywhere}), "TLS for its gateway alone", closable[2:]},
+		{"a service that may call nothing", append(pair, "--tls-ca", authorities, "--client-roles", "a.example=SERVICE"), "SERVICE of a.example needs a role", closable[:2]},
 		{"a name without a role", append(pair, "--tls-ca", authorities, "--client-roles", "a.example="), "is not a role", closable[:2]},
 	} {
 		t.Run(test.name, func(t *testing.T) {
