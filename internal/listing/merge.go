@@ -19,8 +19,11 @@ const (
 	// parallelScans is how many partitions are read at once.
 	parallelScans = 8
 	// mostAtFirst bounds what is read at once of a partition before anything was looked at: as many as any call may look at, so that a large page of
-	// a partner who has little costs little. Later chunks are twice as large each.
+	// a partner who has little costs little. Later chunks are twice as large each, up to chunkBytes.
 	mostAtFirst = 64
+	// chunkBytes is how many bytes of values a later chunk is to have, by those of the one before it: a filter that finds nothing among large plans
+	// would else read a thousand of them at once.
+	chunkBytes = 8 << 20
 )
 
 // A Query is one page over a collection in one or more partitions. Ids are
@@ -105,6 +108,7 @@ type head struct {
 	partition store.Partition
 	entries   []store.Entry
 	last      bool // the partition has no entries after these
+	fitting   int  // how many of their size a chunk may have
 }
 
 // firstChunk is how many entries are read at once of each partition, at first: of many partitions each gives a page only a few, and a call may
@@ -137,6 +141,11 @@ func (q Query[T]) merge(ctx context.Context, from string, chunk int) (*merger, e
 func (m *merger) fill(ctx context.Context, h *head, from string) (err error) {
 	h.entries, err = m.scan(ctx, h.partition, from)
 	h.last = len(h.entries) < m.chunk
+	bytes := 1
+	for _, entry := range h.entries {
+		bytes += len(entry.Value)
+	}
+	h.fitting = max(1, len(h.entries)*chunkBytes/bytes)
 	return err
 }
 
@@ -158,7 +167,7 @@ func (m *merger) next(ctx context.Context) (entry store.Entry, ok bool, err erro
 	}
 	entry, h.entries = h.entries[0], h.entries[1:]
 	if len(h.entries) == 0 && !h.last {
-		m.chunk = min(2*m.chunk, maxPageSize)
+		m.chunk = min(2*m.chunk, maxPageSize, h.fitting)
 		err = m.fill(ctx, h, entry.ID+"\x00")
 	}
 	return entry, err == nil, err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -82,5 +83,46 @@ func TestListsAreWeighedBeforeTheyRead(t *testing.T) {
 	q.Partitions = q.Partitions[:1] // as of one partner, who has nothing
 	if _, _, err := listing.List(admit(), q); err != nil {
 		t.Errorf("a large page of who has little: %v", err)
+	}
+}
+
+// A long store has entries of one size, to be read eight times.
+type long struct {
+	store.DB
+
+	size  int
+	reads []int // how many entries were read at once
+}
+
+func (*long) Partitions() int { return 1 }
+
+func (e *long) Scan(_ context.Context, _ store.Partition, _, from string, limit int) ([]store.Entry, error) {
+	if len(e.reads) == 8 {
+		return nil, nil
+	}
+	e.reads = append(e.reads, limit)
+	entries := make([]store.Entry, limit)
+	value := make([]byte, e.size)
+	for i := range entries {
+		entries[i] = store.Entry{ID: fmt.Sprintf("%s%06d", from, i), Value: value}
+	}
+	return entries, nil
+}
+
+// What a list looks at in vain is read in ever larger chunks where it is small, and few at once where it is large.
+func TestLargeEntriesAreReadFewAtOnce(t *testing.T) {
+	for size, want := range map[int][]int{
+		0: {21, 42, 84, 168, 336, 672, 1000, 1000}, 8 << 10: {21, 42, 84, 168, 336, 672, 1000, 1000},
+		64 << 10: {21, 42, 84, 127, 127, 127, 127, 127}, 2 << 20: {21, 3, 3, 3, 3, 3, 3, 3}, 16 << 20: {21, 1, 1, 1, 1, 1, 1, 1},
+	} {
+		db := &long{size: size}
+		q := query(db, "", listing.Page{Size: 20})
+		q.Read = func(store.Entry) (string, bool, error) { return "", false, nil }
+		if _, _, err := listing.List(t.Context(), q); err != nil {
+			t.Fatal(err)
+		}
+		if !slices.Equal(db.reads, want) {
+			t.Errorf("of entries of %d bytes so many are read at once: %v, want %v", size, db.reads, want)
+		}
 	}
 }
