@@ -119,15 +119,15 @@ const (
 	serviceRole = "SERVICE" // a service that calls for others, whom it limits itself
 )
 
-// Named are those with certificates, by the names in these.
-type named struct {
+// A certified is what ClientRoles say of certificates, by the names in these.
+type certified struct {
 	roles              map[string][]authv1.Role
 	gateways, services map[string]bool
 }
 
 // clientRoles reads ClientRoles.
-func (c Settings) clientRoles() (named, error) {
-	all := named{roles: map[string][]authv1.Role{}, gateways: map[string]bool{}, services: map[string]bool{}}
+func (c Settings) clientRoles() (certified, error) {
+	all := certified{roles: map[string][]authv1.Role{}, gateways: map[string]bool{}, services: map[string]bool{}}
 	for name, texts := range c.ClientRoles {
 		for text := range strings.SplitSeq(texts, "+") {
 			switch text {
@@ -140,15 +140,15 @@ func (c Settings) clientRoles() (named, error) {
 			}
 			role, ok := roleNamed(text)
 			if !ok {
-				return named{}, fmt.Errorf("--client-roles: %q is not a role that a caller can have", text)
+				return certified{}, fmt.Errorf("--client-roles: %q is not a role that a caller can have", text)
 			}
 			if isPartner(role) {
-				return named{}, fmt.Errorf("--client-roles: %s is bound to MPN IDs, which a certificate does not name", role)
+				return certified{}, fmt.Errorf("--client-roles: %s is bound to MPN IDs, which a certificate does not name", role)
 			}
 			all.roles[name] = append(all.roles[name], role)
 		}
 		if all.services[name] && len(all.roles[name]) == 0 { // what a certificate may call goes by the first of its names that has a role
-			return named{}, fmt.Errorf("--client-roles: %s of %s needs a role beside it, such as AUDITOR+%[1]s: by itself it lets nobody in", serviceRole, name)
+			return certified{}, fmt.Errorf("--client-roles: %s of %s needs a role beside it, such as AUDITOR+%[1]s: alone it lets nobody in", serviceRole, name)
 		}
 	}
 	return all, nil
@@ -163,7 +163,7 @@ func (c Settings) Guard(log *slog.Logger, visible Visible) (*Guard, error) {
 	if err != nil {
 		return nil, err
 	}
-	g := &Guard{internal: c.Internal, named: certificates, visible: visible, log: log}
+	g := &Guard{internal: c.Internal, certified: certificates, visible: visible, log: log}
 	if c.Clock == nil {
 		c.Clock = clock.Real()
 	}

@@ -17,7 +17,7 @@ import (
 
 // A Guard holds every call of a server to the policies of its methods.
 type Guard struct {
-	named
+	certified
 
 	unguarded bool
 	local     bool    // there are no identities, and everybody on this machine is the local principal
