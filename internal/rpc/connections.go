@@ -34,6 +34,7 @@ type bounded struct {
 
 	most     Bounds
 	refusals *Refusals
+	closed   atomic.Bool
 
 	mu   sync.Mutex
 	all  int
@@ -52,6 +53,10 @@ func (b *bounded) Accept() (net.Conn, error) {
 		if victim != nil {
 			b.tell(victim.source)
 			_ = victim.Close() // if it is gone, that is what was wanted
+		}
+		if taken != nil && b.closed.Load() { // it may have come in behind what Close has cut off
+			_ = taken.Close() // as above
+			return nil, net.ErrClosed
 		}
 		if taken != nil {
 			return taken, nil
@@ -94,6 +99,7 @@ func (b *bounded) enter(conn net.Conn, source string) (taken, victim *boundedCon
 // Close ends the listener, and connections whose clients have not said anything yet: a server that stops waits for them, as anybody can
 // have it do, a browser that connects ahead of its calls too.
 func (b *bounded) Close() error {
+	b.closed.Store(true)
 	err := b.Listener.Close()
 	b.cut(func(c *boundedConn) bool { return !c.heard.Load() })
 	return err

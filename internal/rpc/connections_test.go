@@ -3,6 +3,7 @@ package rpc_test
 import (
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"testing"
 	"time"
@@ -115,4 +116,38 @@ func TestBounded_ManyAddresses(t *testing.T) {
 	c.wantTaken(1)
 	c.wantClosed("the oldest of the address that has most", first)
 	c.wantClosed("one more of that address", c.connect("127.0.0.2")) // it has one less, and still the most
+}
+
+// A late listener has a connection that comes while it is closed.
+type late struct {
+	conn   net.Conn
+	closed chan struct{}
+}
+
+func (l *late) Accept() (net.Conn, error) {
+	<-l.closed
+	return l.conn, nil
+}
+
+func (l *late) Close() error {
+	close(l.closed)
+	return nil
+}
+
+func (*late) Addr() net.Addr { return &net.TCPAddr{} }
+
+// A server that stops would wait for a connection whose client says nothing, also for one that it has only just taken.
+func TestBounded_ComesWhileItCloses(t *testing.T) {
+	client, conn := net.Pipe()
+	defer client.Close()
+	listener := rpc.Usual.Bounded(&late{conn: conn, closed: make(chan struct{})}, logger(&logtest.Journal{}))
+	if err := listener.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if taken, err := listener.Accept(); taken != nil || !errors.Is(err, net.ErrClosed) {
+		t.Errorf("it is taken: %v, %v", taken, err)
+	}
+	if err := conn.SetDeadline(time.Time{}); !errors.Is(err, io.ErrClosedPipe) {
+		t.Errorf("it is still open: %v", err)
+	}
 }
