@@ -43,9 +43,10 @@ var troubles = []trouble{
 func TestE2_TheNetworkIsSlowOrCut(t *testing.T) {
 	endures(t)
 	const (
-		pool        = 20  // connections of a service
-		connections = 50  // two pools, and our own
-		goroutines  = 400 // 5 for each connection through the proxy, and what works
+		pool        = 20            // connections of a service
+		connections = 50            // two pools, and our own
+		workers     = 256           // that the two services keep for calls, 128 each
+		goroutines  = 400 + workers // 5 for each connection through the proxy, and what works
 	)
 	redis := redistest.Standalone(t, redistest.Options{})
 	zerolog.SetGlobalLevel(zerolog.Disabled)
