@@ -9,7 +9,7 @@ import (
 type group struct {
 	places   []*Place
 	size     int  // how many entries they have
-	begun    bool // part of it is recorded, or nobody waits for it: another may begin beside it
+	begun    bool // part of it is recorded: another may begin beside it
 	order    *order
 	patience time.Duration // how long others wait for it; unlike the line's, 0 is not at all
 }

@@ -304,7 +304,7 @@ func (l *Line) recordOrLeave(g *group) {
 		case <-finished:
 			return
 		case <-time.After(patience): //nolint:forbidigo // it is about how long the store takes, whatever the clock says
-			if l.leave(g, finished) {
+			if l.leave(finished) {
 				return
 			}
 		}
@@ -312,14 +312,13 @@ func (l *Line) recordOrLeave(g *group) {
 }
 
 // leave has nobody wait any more for a group that is at work; false if too many are left already.
-func (l *Line) leave(g *group, finished <-chan struct{}) bool {
+func (l *Line) leave(finished <-chan struct{}) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.slow == mostSlow {
 		return false
 	}
 	l.slow++
-	g.begun = true
 	go func() {
 		<-finished
 		l.mu.Lock()

@@ -55,8 +55,10 @@ func TestR4_PreviewsAreWeighed(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer release()
-			looked := 0
+			looked, counted := 0, &tap{}
 			for err == nil && looked < 40_000 {
+				counted = &tap{DB: w.db}
+				w.ledger = ledger.New(counted)
 				ctx, cancel := context.WithTimeout(admitted, 2*time.Second)
 				_, err = w.ledger.Preview(ctx, w.plans, ledger.PreviewQuery{
 					RunName: w.runName("2026-05-15"), Now: w.now, Page: listing.Page{Size: 1000},
@@ -66,6 +68,9 @@ func TestR4_PreviewsAreWeighed(t *testing.T) {
 			}
 			if fault.ReasonOf(err) != "SCAN_TOO_LONG" || looked < 28_000 || looked > 32_000 {
 				t.Errorf("%v after %d looks, want SCAN_TOO_LONG after about 30,000", err, looked)
+			}
+			if plans > 0 && counted.all != 0 { // of nothing, it may be refused at the second partition
+				t.Errorf("the preview that was refused has read %d times, want that it is refused before", counted.all)
 			}
 		})
 	}
